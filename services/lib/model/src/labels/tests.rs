@@ -1,0 +1,42 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn pairs_are_sorted_and_empty_values_dropped() {
+    let labels = Labels::from_pairs([("job", "node"), ("__name__", "up"), ("zone", "")]).unwrap();
+    assert_eq!(labels.iter().collect::<Vec<_>>(), [("__name__", "up"), ("job", "node")]);
+    assert_eq!(labels.to_string(), r#"up{job="node"}"#);
+}
+
+#[test]
+fn a_name_given_twice_is_refused() {
+    assert_eq!(Labels::from_pairs([("a", "1"), ("a", "2")]), Err(LabelsError::Duplicate("a".into())));
+}
+
+#[test]
+fn unsorted_or_truncated_bytes_are_refused() {
+    let mut bytes = Vec::new();
+    push_pair(&mut bytes, "b", "1");
+    push_pair(&mut bytes, "a", "1");
+    assert!(Labels::from_bytes(&bytes).is_err());
+    assert!(Labels::from_bytes(&bytes[..3]).is_err());
+}
+
+#[test]
+fn the_id_is_part_of_the_stored_format() {
+    let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")]).unwrap();
+    let id = MetricId::of(&TenantId::default(), &labels);
+    assert_eq!(id.to_string(), "055ca020ea23dd77652d1565db266414");
+    assert_ne!(id, MetricId::of(&TenantId::new("other").unwrap(), &labels));
+}
+
+proptest! {
+    #[test]
+    fn canonical_bytes_round_trip(pairs in prop::collection::btree_map(".{1,40}", ".{0,200}", 0..8)) {
+        let labels = Labels::from_pairs(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()))).unwrap();
+        prop_assert_eq!(&Labels::from_bytes(labels.as_bytes()).unwrap(), &labels);
+        let kept = pairs.iter().filter(|(_, v)| !v.is_empty()).count();
+        prop_assert_eq!(labels.len(), kept);
+    }
+}
