@@ -1,0 +1,262 @@
+//! A `tidegate all` as a child process, on free ports and a data folder of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use tempfile::TempDir;
+
+use crate::{Api, binary, ports};
+
+const READY_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+/// Of a process's output only the end is kept.
+const OUTPUT_LIMIT_BYTES: usize = 1 << 20;
+
+/// How to start a server.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    settings: Vec<(String, String)>,
+    data_dir: Option<PathBuf>,
+    wrapper: Vec<String>,
+}
+
+impl Options {
+    /// Sets a configuration key.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+        self.settings.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Uses this folder, and leaves it there at the end.
+    #[must_use]
+    pub fn data_dir(mut self, path: &Path) -> Self {
+        self.data_dir = Some(path.to_owned());
+        self
+    }
+
+    /// Starts the program through another that replaces itself with it, such as `nsenter`.
+    #[must_use]
+    pub fn through(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Starts a server and waits until it is ready.
+    pub async fn start(self) -> anyhow::Result<Server> {
+        let mut server = self.prepare()?;
+        server.start().await?;
+        Ok(server)
+    }
+
+    /// Chooses ports and folder, starts nothing.
+    pub fn prepare(self) -> anyhow::Result<Server> {
+        let temporary = if self.data_dir.is_some() { None } else { Some(tempfile::tempdir()?) };
+        let data_dir = match (&self.data_dir, &temporary) {
+            (Some(path), _) => path.clone(),
+            (None, Some(folder)) => folder.path().join("data"),
+            (None, None) => bail!("no data folder"),
+        };
+        Ok(Server {
+            http_port: ports::free_port()?,
+            grpc_port: ports::free_port()?,
+            options: self,
+            data_dir,
+            child: None,
+            output: Arc::default(),
+            _temporary: temporary,
+        })
+    }
+}
+
+/// A server, running or stopped. Dropping it kills the process.
+pub struct Server {
+    options: Options,
+    data_dir: PathBuf,
+    http_port: u16,
+    grpc_port: u16,
+    child: Option<Child>,
+    output: Arc<Mutex<String>>,
+    _temporary: Option<TempDir>,
+}
+
+impl Server {
+    /// A server of default settings that does not read this host.
+    pub async fn quiet() -> anyhow::Result<Self> {
+        Self::quiet_options().start().await
+    }
+
+    /// Settings under which nothing arrives but what a test pushes, and no limit is in its way.
+    pub fn quiet_options() -> Options {
+        Options::default()
+            .set("agent.enabled", false)
+            .set("limits.requests_per_second", 1_000_000)
+            .set("limits.samples_per_second", 1_000_000_000)
+    }
+
+    /// Starts the process and waits until it is ready.
+    pub async fn start(&mut self) -> anyhow::Result<()> {
+        self.spawn()?;
+        let api = self.api();
+        let begin = Instant::now();
+        while begin.elapsed() < READY_LIMIT {
+            if let Some(status) = self.exited()? {
+                bail!("tidegate ended with {status} before it was ready:\n{}", self.output());
+            }
+            if api.ready().await {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let state = api.get("/readyz").await;
+        bail!("tidegate was not ready within {READY_LIMIT:?}: {state:?}\n{}", self.output())
+    }
+
+    /// Starts the process only.
+    pub fn spawn(&mut self) -> anyhow::Result<()> {
+        self.kill9();
+        let program = binary::tidegate()?;
+        let mut command = match self.options.wrapper.split_first() {
+            Some((wrapper, arguments)) => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.args(self.arguments()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        if let Some(stdout) = child.stdout.take() {
+            follow(stdout, &self.output);
+        }
+        if let Some(stderr) = child.stderr.take() {
+            follow(stderr, &self.output);
+        }
+        self.child = Some(child);
+        Ok(())
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["all".to_owned(), "--data-dir".to_owned(), self.data_dir.display().to_string()];
+        let listen = [("http.listen", self.http_port), ("grpc.listen", self.grpc_port)];
+        let listen = listen.map(|(key, port)| format!("{key}=127.0.0.1:{port}"));
+        let settings = self.options.settings.iter().map(|(key, value)| format!("{key}={value}"));
+        for setting in listen.into_iter().chain(settings) {
+            arguments.extend(["--set".to_owned(), setting]);
+        }
+        arguments
+    }
+
+    /// SIGKILL, at once. Nothing happens when it is not running.
+    pub fn kill9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Both fail only when the process is gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// SIGTERM, then the exit status; killed, and an error, after a minute.
+    pub async fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
+        let child = self.child.as_ref().context("not running")?;
+        let pid = rustix::process::Pid::from_child(child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        self.wait_exit(STOP_LIMIT).await
+    }
+
+    /// Waits until the process ends by itself; killed, and an error, after `limit`.
+    pub async fn wait_exit(&mut self, limit: Duration) -> anyhow::Result<ExitStatus> {
+        let begin = Instant::now();
+        while begin.elapsed() < limit {
+            if let Some(status) = self.exited()? {
+                self.child = None;
+                return Ok(status);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.kill9();
+        bail!("tidegate did not end within {limit:?}:\n{}", self.output())
+    }
+
+    fn exited(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.as_mut().context("not running")?.try_wait()?)
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, key: &str, value: impl ToString) {
+        self.options.settings.push((key.to_owned(), value.to_string()));
+    }
+
+    /// Runs another command of the program, such as `verify`, on this server's data folder.
+    pub fn run_on_data(&self, command: &str) -> anyhow::Result<Output> {
+        let program = binary::tidegate()?;
+        let run =
+            Command::new(program).arg(command).arg("--data-dir").arg(&self.data_dir).stdin(Stdio::null()).output();
+        run.with_context(|| format!("{} {command}", program.display()))
+    }
+
+    /// The HTTP API's address, without a slash at the end.
+    pub fn http_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.http_port)
+    }
+
+    /// The gRPC address.
+    pub fn grpc_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.grpc_port)
+    }
+
+    pub fn http_port(&self) -> u16 {
+        self.http_port
+    }
+
+    pub fn grpc_port(&self) -> u16 {
+        self.grpc_port
+    }
+
+    /// A client of its HTTP API.
+    pub fn api(&self) -> Api {
+        Api::new(&self.http_url())
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The process id while it is running.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// The end of what it has written to standard output and error, all starts together.
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill9();
+    }
+}
+
+/// Copies lines to `output` until the stream ends, which it does with the process.
+fn follow(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
+    let output = Arc::clone(output);
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(stream);
+        let mut line = Vec::new();
+        while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
+            let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+            output.push_str(&String::from_utf8_lossy(&line));
+            if output.len() > 2 * OUTPUT_LIMIT_BYTES {
+                let cut = output.ceil_char_boundary(output.len() - OUTPUT_LIMIT_BYTES);
+                output.drain(..cut);
+            }
+            line.clear();
+        }
+    });
+}
