@@ -1,8 +1,15 @@
 //! What every target is built from: supervised tasks, ordered shutdown,
-//! readiness, metrics, logs, configuration layers, back-off.
+//! readiness, metrics, logs, listening ports, configuration layers, back-off.
 
+pub mod admin;
+pub mod backoff;
+pub mod config;
 pub mod health;
+pub mod process_metrics;
+pub mod server;
+pub mod shutdown;
 pub mod tasks;
+pub mod telemetry;
 
 pub use health::{Health, Part};
 pub use tasks::{Target, TaskError, Tasks};

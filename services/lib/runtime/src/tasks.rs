@@ -64,6 +64,11 @@ impl Tasks {
         self.running.push((name, supervised));
     }
 
+    /// Asks all tasks to stop and does not wait.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
     /// Cancels all tasks and waits for them, `limit` at most in all.
     pub async fn stop(self, limit: Duration) -> Result<(), TaskError> {
         self.cancel.cancel();
@@ -91,3 +96,12 @@ pub struct Target {
     pub http: axum::Router,
     pub tasks: Tasks,
 }
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! One connection: HTTP/1.1 or HTTP/2 on a guarded stream, until it ends or is
+//! asked to finish.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::TcpConnectInfo;
+use tower::Service;
+
+use super::body::TimedBody;
+use super::guarded::Guarded;
+use super::{Limits, Protocol};
+
+/// Requests need no more; the rest of a batch is in the body.
+const MAX_HEADER_BYTES: u32 = 32 * 1024;
+/// Bodies of a few MB arrive without waiting for window updates.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// Streams that a peer opened and reset before they were accepted (rapid
+/// reset); more end the connection.
+const MAX_PENDING_RESETS: usize = 20;
+const MAX_LOCAL_RESETS: usize = 256;
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// A peer that answers pings is never silent this long.
+const SILENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+pub struct Connection {
+    protocol: Protocol,
+    router: Router,
+    header_timeout: Duration,
+    body_timeout: Duration,
+    write_timeout: Duration,
+    max_streams: u32,
+    cancel: CancellationToken,
+}
+
+impl Connection {
+    pub fn new(protocol: Protocol, router: Router, limits: &Limits, cancel: CancellationToken) -> Self {
+        Self {
+            protocol,
+            router,
+            header_timeout: Duration::from_secs(limits.header_timeout_seconds),
+            body_timeout: Duration::from_secs(limits.body_timeout_seconds),
+            write_timeout: Duration::from_secs(limits.write_timeout_seconds),
+            max_streams: limits.max_concurrent_streams,
+            cancel,
+        }
+    }
+
+    pub async fn run(self, stream: TcpStream, peer: SocketAddr) {
+        // Answers are small; waiting to fill a segment only delays them.
+        stream.set_nodelay(true).ok();
+        let ended = match self.protocol {
+            Protocol::Http => self.http(stream, peer).await,
+            Protocol::Grpc => self.grpc(stream, peer).await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "connection ended early");
+        }
+    }
+
+    async fn http(&self, stream: TcpStream, peer: SocketAddr) -> hyper::Result<()> {
+        let io = TokioIo::new(Guarded::new(stream, None, self.write_timeout));
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_buf_size(MAX_HEADER_BYTES as usize)
+            .half_close(false);
+        let connection = builder.serve_connection(io, service_fn(|request| self.answer(request, peer, None)));
+        self.until_done(pin!(connection), http1::Connection::graceful_shutdown).await
+    }
+
+    async fn grpc(&self, stream: TcpStream, peer: SocketAddr) -> hyper::Result<()> {
+        let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
+        let io = TokioIo::new(Guarded::new(stream, Some(SILENCE), self.write_timeout));
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.max_streams)
+            .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+            .max_local_error_reset_streams(MAX_LOCAL_RESETS)
+            .max_header_list_size(MAX_HEADER_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT);
+        let this = self.clone();
+        let service = service_fn(move |request| this.answer(request, peer, Some(info.clone())));
+        let connection = builder.serve_connection(io, service);
+        self.until_done(pin!(connection), http2::Connection::graceful_shutdown).await
+    }
+
+    async fn until_done<C, O>(&self, mut connection: Pin<&mut C>, finish: impl Fn(Pin<&mut C>)) -> O
+    where
+        C: Future<Output = O>,
+    {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = self.cancel.cancelled() => finish(connection.as_mut()),
+        }
+        connection.await
+    }
+
+    fn answer(
+        &self,
+        request: http::Request<Incoming>,
+        peer: SocketAddr,
+        info: Option<TcpConnectInfo>,
+    ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + Send + use<> {
+        let mut request = request.map(|body| Body::new(TimedBody::new(body, self.body_timeout)));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(info) = info {
+            request.extensions_mut().insert(info);
+        }
+        // A router is always ready.
+        self.router.clone().call(request)
+    }
+}

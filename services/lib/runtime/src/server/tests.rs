@@ -1,0 +1,114 @@
+use std::net::SocketAddr;
+
+use axum::extract::ConnectInfo;
+use axum::routing::{get, post};
+use tokio::io::AsyncReadExt;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+struct Running {
+    address: SocketAddr,
+    cancel: CancellationToken,
+    server: JoinHandle<Result<(), Infallible>>,
+}
+
+async fn start(router: Router, limits: Limits) -> Running {
+    let listener = listen("http.listen", "127.0.0.1:0".parse().expect("an address")).await.expect("listens");
+    let address = listener.local_addr().expect("an address");
+    let cancel = CancellationToken::new();
+    let server = Server { listener, protocol: Protocol::Http, router, limits, metrics: ServerMetrics::default() };
+    Running { address, cancel: cancel.clone(), server: tokio::spawn(server.serve(cancel)) }
+}
+
+fn hasty() -> Limits {
+    Limits { header_timeout_seconds: 1, body_timeout_seconds: 1, drain_seconds: 1, ..Limits::default() }
+}
+
+/// Sends `request` and reads until the server closes.
+async fn talk(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    stream.write_all(request.as_bytes()).await.expect("sends");
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    // A reset after the answer is an end, too.
+    read.expect("the server closes").ok();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn echo(body: axum::body::Bytes) -> String {
+    format!("{} bytes", body.len())
+}
+
+#[tokio::test]
+async fn a_port_in_use_names_address_and_key() {
+    let first = listen("http.listen", "127.0.0.1:0".parse().expect("an address")).await.expect("listens");
+    let address = first.local_addr().expect("an address");
+    let error = listen("http.listen", address).await.expect_err("is taken").to_string();
+    assert!(error.starts_with(&format!("cannot listen on {address} (http.listen): the port is in use")), "{error}");
+}
+
+#[tokio::test]
+async fn requests_know_their_peer() {
+    let router = Router::new()
+        .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }));
+    let running = start(router, hasty()).await;
+    let answer = talk(running.address, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.ends_with("127.0.0.1"), "{answer}");
+}
+
+#[tokio::test]
+async fn slow_headers_are_cut_off() {
+    let running = start(Router::new(), hasty()).await;
+    talk(running.address, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ").await;
+    talk(running.address, "").await;
+}
+
+#[tokio::test]
+async fn slow_bodies_are_cut_off() {
+    let running = start(Router::new().route("/", post(echo)), hasty()).await;
+    let answer = talk(running.address, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_turned_away() {
+    let limits = Limits { max_connections: 1, ..Limits::default() };
+    let running = start(Router::new().route("/", post(echo)), limits).await;
+    let mut first = TcpStream::connect(running.address).await.expect("connects");
+    first.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n").await.expect("sends");
+    let answer = talk(running.address, "").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    first.write_all(b"abc").await.expect("sends");
+    let mut answer = [0; 15];
+    first.read_exact(&mut answer).await.expect("reads");
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    drop(first);
+}
+
+#[tokio::test]
+async fn open_requests_finish_when_the_server_stops() {
+    let running = start(Router::new().route("/", post(echo)), hasty()).await;
+    let mut client = TcpStream::connect(running.address).await.expect("connects");
+    client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab").await.expect("sends");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.cancel.cancel();
+    client.write_all(b"c").await.expect("sends");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("reads to the end");
+    assert!(answer.ends_with("3 bytes"), "{answer}");
+    running.server.await.expect("ends").expect("well");
+    TcpStream::connect(running.address).await.expect_err("the port is closed");
+}
+
+#[tokio::test]
+async fn requests_that_never_finish_do_not_hold_the_process() {
+    let router = Router::new().route("/", get(std::future::pending::<()>));
+    let running = start(router, hasty()).await;
+    let mut client = TcpStream::connect(running.address).await.expect("connects");
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sends");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.cancel.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(5), running.server).await;
+    ended.expect("in time").expect("ends").expect("well");
+}

@@ -1,0 +1,95 @@
+//! Logs: text for a person at a terminal, one JSON object a line otherwise.
+//! They go to standard error, so that standard output stays for answers.
+
+use std::io::IsTerminal;
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Text when standard error is a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as
+    /// `info,tidegate_gateway=debug`. The variable `RUST_LOG` goes before it.
+    pub level: String,
+    pub format: Format,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: Format::Auto }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    #[error("{origin}: {directives:?} is no log level: {message}")]
+    Directives { origin: &'static str, directives: String, message: String },
+    #[error("logs are set up already")]
+    Twice,
+}
+
+/// Starts logging for the whole process. `rust_log` is the value of `RUST_LOG`.
+///
+/// # Errors
+/// When the level cannot be read, or logging was started before.
+pub fn start(config: &LogConfig, rust_log: Option<&str>) -> Result<(), TelemetryError> {
+    let filter = filter(config, rust_log)?;
+    let text = match config.format {
+        Format::Auto => std::io::stderr().is_terminal(),
+        Format::Text => true,
+        Format::Json => false,
+    };
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = subscriber.with_span_events(FmtSpan::NONE);
+    let started = if text {
+        subscriber.with_ansi(std::io::stderr().is_terminal()).compact().try_init()
+    } else {
+        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    };
+    started.map_err(|_| TelemetryError::Twice)
+}
+
+fn filter(config: &LogConfig, rust_log: Option<&str>) -> Result<EnvFilter, TelemetryError> {
+    let (origin, directives) = match rust_log.filter(|text| !text.is_empty()) {
+        Some(text) => ("RUST_LOG", text),
+        None => ("log.level", config.level.as_str()),
+    };
+    EnvFilter::try_new(directives).map_err(|error| TelemetryError::Directives {
+        origin,
+        directives: directives.to_owned(),
+        message: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_level_names_where_it_was_given() {
+        let config = LogConfig { level: "loud=very".into(), ..LogConfig::default() };
+        let error = filter(&config, None).expect_err("no level");
+        assert!(error.to_string().starts_with(r#"log.level: "loud=very" is no log level: "#), "{error}");
+        let error = filter(&LogConfig::default(), Some("a=b=c")).expect_err("no level");
+        assert!(error.to_string().starts_with("RUST_LOG: "), "{error}");
+    }
+
+    #[test]
+    fn the_environment_goes_first() {
+        let config = LogConfig { level: "warn".into(), ..LogConfig::default() };
+        assert_eq!(filter(&config, Some("debug")).expect("parses").to_string(), "debug");
+        assert_eq!(filter(&config, Some("")).expect("parses").to_string(), "warn");
+    }
+}
