@@ -1,0 +1,115 @@
+//! Open loop: requests leave on a fixed schedule, whether the ones before are answered or not, and an answer's latency
+//! counts from the time that the schedule names. A server that stalls cannot hide it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use clap::Args;
+use tidegate_testkit::now_ms;
+use tokio::sync::mpsc;
+
+use crate::client::{Connection, Outcome};
+use crate::quantile::Latencies;
+use crate::target::Target;
+use crate::workload::{Shape, Workload};
+
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Schedule {
+    /// Requests in a second.
+    #[arg(long, default_value_t = 2_253)]
+    pub rate: u32,
+    /// Samples in a request, each of another series.
+    #[arg(long, default_value_t = 20)]
+    pub samples: usize,
+    /// How long the schedule goes on.
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
+}
+
+/// What a run gave.
+pub struct Answered {
+    pub latencies: Latencies,
+    pub busy_answers: u64,
+    pub wall: Duration,
+}
+
+/// A request and when it is to leave.
+struct Ticket {
+    due: Instant,
+    body: Bytes,
+}
+
+pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -> anyhow::Result<Answered> {
+    let bodies = encode(target, schedule, connections, seed)?;
+    let mut workers = tokio::task::JoinSet::new();
+    let mut queues = Vec::new();
+    for index in 0..connections {
+        let connection = Connection::open(target.protocol, target.port, &format!("load-{index}")).await?;
+        // As deep as the whole run, so that the schedule never waits for a slow answer.
+        let (sender, receiver) = mpsc::channel(bodies.len() / connections + 1);
+        workers.spawn(answer(connection, receiver));
+        queues.push(sender);
+    }
+    let begin = Instant::now() + Duration::from_millis(100);
+    let period = Duration::from_secs(1) / schedule.rate;
+    // A thread of its own: timers of the runtime are a millisecond coarse.
+    #[allow(clippy::disallowed_methods, reason = "on a blocking thread")]
+    let dispatcher = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
+        for (index, body) in bodies.into_iter().enumerate() {
+            let due = begin + period * u32::try_from(index)?;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let sent = queues[index % queues.len()].try_send(Ticket { due, body });
+            sent.ok().context("a connection has ended")?;
+        }
+        Ok(())
+    });
+    dispatcher.await??;
+    let (mut latencies, mut busy_answers) = (Latencies::default(), 0);
+    while let Some(done) = workers.join_next().await {
+        let (of_one, busy) = done??;
+        latencies.merge(of_one);
+        busy_answers += busy;
+    }
+    Ok(Answered { latencies, busy_answers, wall: begin.elapsed() })
+}
+
+/// One client a second's slot: each sends once a second, at its own place in it.
+fn encode(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -> anyhow::Result<Vec<Bytes>> {
+    let seconds = u32::try_from(schedule.duration.as_secs())?;
+    let clients = schedule.rate as usize;
+    let shape = Shape {
+        series: clients * schedule.samples,
+        labels: 6,
+        interval: Duration::from_secs(1),
+        rounds: seconds,
+        batch: schedule.samples,
+        ago: Duration::ZERO,
+    };
+    let mut workload = Workload::new(&shape, seed);
+    let mut bodies: Vec<Bytes> = Vec::with_capacity(clients * seconds as usize);
+    let start_ms = now_ms();
+    for second in 0..seconds {
+        let series = workload.round(start_ms + i64::from(second) * 1_000);
+        for batch in series.chunks(schedule.samples) {
+            let session = seed << 16 | (bodies.len() % connections) as u64;
+            let body = target.protocol.body(batch, session, bodies.len() as u64 + 1)?;
+            bodies.push(body);
+        }
+    }
+    Ok(bodies)
+}
+
+async fn answer(mut connection: Connection, mut queue: mpsc::Receiver<Ticket>) -> anyhow::Result<(Latencies, u64)> {
+    let (mut latencies, mut busy) = (Latencies::default(), 0);
+    while let Some(Ticket { due, body }) = queue.recv().await {
+        if due.elapsed() > Duration::from_secs(30) {
+            bail!("the server is 30 s behind the schedule");
+        }
+        if connection.send(body).await? != Outcome::Accepted {
+            busy += 1;
+        }
+        latencies.add(due.elapsed());
+    }
+    Ok((latencies, busy))
+}

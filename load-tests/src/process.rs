@@ -1,0 +1,37 @@
+//! What a process has used, as the kernel counts it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use anyhow::Context;
+use procfs::process::Process;
+
+/// CPU seconds of a process so far, user and system, all threads.
+pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+    let stat = process(pid)?.stat()?;
+    Ok((stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64)
+}
+
+/// The most memory that it has held at once, in bytes.
+pub fn peak_resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let kib = process(pid)?.status()?.vmhwm.context("the kernel does not tell VmHWM")?;
+    Ok(kib * 1024)
+}
+
+fn process(pid: u32) -> anyhow::Result<Process> {
+    Process::new(i32::try_from(pid)?).with_context(|| format!("process {pid} is gone"))
+}
+
+/// Disk blocks that the files of a folder take, in bytes. Files that vanish meanwhile count nothing.
+pub fn disk_bytes(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => disk_bytes(&entry.path()),
+            Ok(metadata) => metadata.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
+}

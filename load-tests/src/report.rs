@@ -1,0 +1,98 @@
+//! The tables that a run ends with.
+
+use std::time::Duration;
+
+use crate::latency::Answered;
+use crate::push::Measured;
+
+/// One column a server.
+pub fn push(runs: &[Measured]) -> String {
+    let row = |name: &str, value: &dyn Fn(&Measured) -> String| {
+        let mut cells = vec![name.to_owned()];
+        cells.extend(runs.iter().map(value));
+        cells
+    };
+    let bytes_per_sample =
+        |run: &Measured, bytes: u64| format!("{} ({:.2})", mib(bytes), bytes as f64 / run.samples as f64);
+    let mut rows = vec![
+        row("", &|run| run.name.clone()),
+        row("samples", &|run| run.samples.to_string()),
+        row("samples counted by a query", &|run| match &run.counted {
+            Ok(counted) => counted.to_string(),
+            Err(error) => format!("failed: {error:.60}"),
+        }),
+        row("samples/s", &|run| format!("{:.0}", run.samples as f64 / run.wall.as_secs_f64())),
+        row("server CPU s, pushing", &|run| format!("{:.2}", run.push_cpu_seconds)),
+        row("server CPU s, until settled", &|run| format!("{:.2}", run.cpu_seconds)),
+        row("samples per CPU second", &|run| format!("{:.0}", run.per_cpu_second())),
+        row("answer p50 / p99, ms", &|run| quantiles(run.latencies.quantiles([0.5, 0.99]))),
+        row("answers 429 or 503", &|run| run.busy_answers.to_string()),
+        row("peak resident, MiB", &|run| mib(run.peak_resident_bytes)),
+        row("disk, MiB (bytes a sample)", &|run| bytes_per_sample(run, run.disk.iter().map(|(_, bytes)| bytes).sum())),
+    ];
+    for (folder, _) in runs.iter().flat_map(|run| &run.disk).filter(|(folder, _)| OURS.contains(&folder.as_str())) {
+        let name = format!("  of it {folder}");
+        if rows.iter().all(|cells| cells[0] != name) {
+            rows.push(row(&name, &|run| {
+                let found = run.disk.iter().find(|(other, _)| other == folder);
+                found.map(|(_, bytes)| bytes_per_sample(run, *bytes)).unwrap_or_default()
+            }));
+        }
+    }
+    table(&rows)
+}
+
+/// Folders of a Tidegate data folder; those of the peers are their own business.
+const OURS: [&str; 3] = ["archive", "log", "store"];
+
+/// How the first runs (Tidegate's) compare with the others (the peers').
+pub fn ratios(ours: &[Measured], peers: &[Measured]) -> String {
+    let line = |our: &Measured, peer: &Measured| {
+        let ratio = our.per_cpu_second() / peer.per_cpu_second();
+        format!("{}: {ratio:.2} times the samples per CPU second of {}\n", our.name, peer.name)
+    };
+    ours.iter().flat_map(|our| peers.iter().map(move |peer| line(our, peer))).collect()
+}
+
+pub fn latency(name: &str, answered: &Answered) -> String {
+    let requests = answered.latencies.len();
+    let rate = requests as f64 / answered.wall.as_secs_f64();
+    table(&[
+        vec![String::new(), name.to_owned()],
+        vec!["requests answered".to_owned(), requests.to_string()],
+        vec!["requests/s".to_owned(), format!("{rate:.0}")],
+        vec!["answers 429 or 503".to_owned(), answered.busy_answers.to_string()],
+        vec![
+            "answer p50 / p99 / p99.9 / max, ms".to_owned(),
+            quantiles(answered.latencies.quantiles([0.5, 0.99, 0.999, 1.0])),
+        ],
+    ])
+}
+
+fn quantiles<const N: usize>(values: [Duration; N]) -> String {
+    values.map(|value| format!("{:.2}", value.as_secs_f64() * 1000.0)).join(" / ")
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / f64::from(1 << 20))
+}
+
+/// Columns as wide as their widest cell; the first to the left, the others to the right.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("  {cell:>width$}"),
+        });
+        let line: String = cells.collect();
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
