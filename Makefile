@@ -1,0 +1,62 @@
+# `make` lists what there is. CARGO_TARGET_DIR is respected.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+SKIPPED := $(TARGET)/skipped.txt
+DATA ?= ./data
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# What building needs: Rust, and a C compiler for zstd and the allocator.
+.PHONY: tools
+tools:
+	@missing=(); \
+	command -v cargo >/dev/null || missing+=("cargo (https://rustup.rs)"); \
+	command -v cc >/dev/null || missing+=("cc (sudo apt-get install -y build-essential)"); \
+	if (( $${#missing[@]} )); then IFS=,; echo "missing: $${missing[*]/#/ }" >&2; exit 1; fi
+
+.PHONY: build
+build: tools ## Build target/release/tidegate
+	cargo build --release --locked --package tidegate
+
+.PHONY: run
+run: build ## Build, then run everything in one process on ./data
+	@exec $(TARGET)/release/tidegate all --data-dir $(DATA)
+
+# The programs are built before the tests, which start them.
+.PHONY: test
+test: tools ## Run all tests; list those that were skipped
+	@mkdir -p $(TARGET) && rm -f $(SKIPPED)
+	cargo build --locked --workspace --bins
+	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate cargo test --locked --workspace
+	@if [[ -s $(SKIPPED) ]]; then echo "Skipped, with the line that installs what is missing:"; sort -u $(SKIPPED) | sed 's/^/  /'; \
+	else echo "Nothing was skipped."; fi
+
+.PHONY: test-deep
+test-deep: tools ## Run the fold's simulation with 100,000 seeds
+	TIDEGATE_SIM_SEEDS=100000 cargo test --locked --release --package tidegate-fold
+
+.PHONY: lint
+lint: tools ## Check the format and the lints
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: bench
+bench: tools ## Run the criterion benches of codec, fold and sketch
+	cargo bench --locked --package tidegate-codec --package tidegate-fold --package tidegate-sketch
+
+.PHONY: load
+load: build ## Push 5 M samples to Tidegate and to the peers that are installed, and compare
+	cargo build --release --locked --package tidegate-load-tests
+	TIDEGATE_BIN=$(abspath $(TARGET))/release/tidegate $(TARGET)/release/tidegate-load-tests push --compare
+
+.PHONY: deny
+deny: ## Check dependencies: advisories, licences, bans (needs cargo-deny)
+	@command -v cargo-deny >/dev/null || { echo "missing: cargo-deny (cargo install --locked cargo-deny)" >&2; exit 1; }
+	cargo deny --workspace check
+
+.PHONY: clean-data
+clean-data: ## Remove ./data
+	rm -rf -- $(DATA)
