@@ -2,8 +2,12 @@
 //! the log itself. A trait, an in-memory log for tests and simulation, and the
 //! conformance suite that every adapter passes.
 
+pub mod clock;
 pub mod conformance;
 pub mod memory;
+
+pub use clock::{ClockFn, ManualClock, wall_clock};
+pub use memory::MemoryLog;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -72,6 +76,8 @@ pub enum LogError {
     OutOfRange { from: u64, bounds: Bounds },
     #[error("topic {topic} has {found} partitions, {wanted} are recorded")]
     PartitionCount { topic: &'static str, found: u16, wanted: u16 },
+    #[error("topic {topic} has no partition {partition}")]
+    UnknownPartition { topic: &'static str, partition: u16 },
     #[error("the log is corrupt: {0}")]
     Corrupt(String),
 }
