@@ -9,6 +9,8 @@
 pub mod conformance;
 pub mod memory;
 
+pub use memory::MemoryStore;
+
 use std::ops::Range;
 
 use async_trait::async_trait;
