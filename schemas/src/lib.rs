@@ -1,1 +1,3 @@
-//! tidegate-schemas
+//! The shapes of what Tidegate stores where other programs can see it.
+
+pub mod parquet;

@@ -1,1 +1,29 @@
-//! tidegate-coldstore
+//! The archive: whole hours of a shard as Parquet files that any program
+//! reads, on a local folder or an object store.
+//!
+//! One (tenant, hour, shard) is one object, replaced whole by a conditional
+//! put, so a glob over the files never counts a sample twice and no manifest
+//! is needed. The columns are in `tidegate_schemas::parquet`. An object holds
+//! everything that the windows of the hot store hold, to the bit.
+
+mod archive;
+mod blob;
+
+pub mod conditional;
+mod coverage;
+mod error;
+mod fetch;
+mod key;
+mod reader;
+mod rows;
+mod writer;
+
+pub use archive::{Archive, ObjectCount, PutOutcome};
+pub use conditional::{ConditionalPut, PutCondition, PutError};
+pub use coverage::{Coverage, CoverageError, SourceCoverage};
+pub use error::ArchiveError;
+pub use key::HourKey;
+pub use writer::{EncodedHour, HourWriter, series_order};
+
+#[cfg(test)]
+mod tests;

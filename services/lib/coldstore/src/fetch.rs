@@ -1,0 +1,199 @@
+//! Ranges of one version of an object. Every request names the ETag of the
+//! first, so that a reader never mixes two versions.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore};
+use parquet::DecodeResult;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
+use parquet::file::reader::{ChunkReader, Length};
+use tidegate_schemas::parquet::{FORMAT_VERSION, archive_schema, metadata};
+
+use crate::{ArchiveError, Coverage};
+
+/// Read from the end at once; holds the footer of most objects.
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// Ranges closer than this are fetched as one.
+const GAP_BYTES: u64 = 32 * 1024;
+
+/// One version of an object, its footer read.
+pub struct Pinned {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    pub e_tag: Option<String>,
+    pub footer: ArrowReaderMetadata,
+    pub coverage: Coverage,
+    size: u64,
+}
+
+/// Why a read of an object ended.
+pub enum FetchError {
+    /// The object was replaced or deleted: begin again.
+    Replaced,
+    Other(ArchiveError),
+}
+
+impl Pinned {
+    /// `None` when there is no object.
+    pub async fn open(store: Arc<dyn ObjectStore>, path: Path) -> Result<Option<Self>, FetchError> {
+        let options = GetOptions { range: Some(GetRange::Suffix(TAIL_BYTES)), ..GetOptions::default() };
+        let tail = match store.get_opts(&path, options).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            tail => tail?,
+        };
+        let (size, e_tag, start) = (tail.meta.size, tail.meta.e_tag.clone(), tail.range.start);
+        let mut held = Held { size, parts: BTreeMap::from([(start, tail.bytes().await?)]) };
+        let corrupt = |error: ParquetError| ArchiveError::corrupt(&path, error);
+        let mut decoder = ParquetMetaDataPushDecoder::try_new(size)
+            .map_err(corrupt)?
+            .with_column_index_policy(PageIndexPolicy::Skip)
+            .with_offset_index_policy(PageIndexPolicy::Optional);
+        let footer = loop {
+            match decoder.try_decode().map_err(corrupt)? {
+                DecodeResult::Data(footer) => break footer,
+                DecodeResult::Finished => return Err(ArchiveError::corrupt(&path, "it has no footer").into()),
+                DecodeResult::NeedsData(ranges) => {
+                    let missing = ranges.iter().filter(|range| held.get(range).is_none()).cloned().collect();
+                    held.fetch(&store, &path, e_tag.as_deref(), missing).await?;
+                    for range in ranges {
+                        let bytes = held.get(&range).ok_or_else(|| ArchiveError::corrupt(&path, "truncated"))?;
+                        decoder.push_range(range, bytes).map_err(corrupt)?;
+                    }
+                }
+            }
+        };
+        let coverage = read_metadata(&path, &footer)?;
+        let options = ArrowReaderOptions::new().with_schema(archive_schema());
+        let footer = ArrowReaderMetadata::try_new(Arc::new(footer), options).map_err(corrupt)?;
+        Ok(Some(Self { store, path, e_tag, footer, coverage, size }))
+    }
+
+    pub fn metadata(&self) -> &ParquetMetaData {
+        self.footer.metadata()
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes of the columns for which `wanted` says so, by index of leaf, in the row groups.
+    pub async fn columns(&self, row_groups: &[usize], wanted: impl Fn(usize) -> bool) -> Result<Held, FetchError> {
+        let mut ranges = Vec::new();
+        for row_group in row_groups {
+            let row_group = self.metadata().row_group(*row_group);
+            for (_, column) in row_group.columns().iter().enumerate().filter(|(index, _)| wanted(*index)) {
+                let (start, length) = column.byte_range();
+                ranges.push(start..start.saturating_add(length));
+            }
+        }
+        let mut held = Held { size: self.size, parts: BTreeMap::new() };
+        held.fetch(&self.store, &self.path, self.e_tag.as_deref(), ranges).await?;
+        Ok(held)
+    }
+}
+
+/// Checks the version before anything else is believed.
+fn read_metadata(path: &Path, footer: &ParquetMetaData) -> Result<Coverage, ArchiveError> {
+    let value = |key| metadata_value(footer, key).ok_or_else(|| ArchiveError::corrupt(path, format!("no {key}")));
+    let found = value(metadata::FORMAT)?;
+    let found = found.parse().map_err(|_| ArchiveError::corrupt(path, format!("format {found:?}")))?;
+    if found != FORMAT_VERSION {
+        return Err(ArchiveError::Version { path: path.to_string(), found, supported: FORMAT_VERSION });
+    }
+    Coverage::parse(value(metadata::COVERAGE)?).map_err(|error| ArchiveError::coverage(path, error))
+}
+
+pub fn metadata_value<'a>(footer: &'a ParquetMetaData, key: &str) -> Option<&'a str> {
+    let pairs = footer.file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
+}
+
+/// Parts of an object in memory, for the Parquet decoder.
+#[derive(Clone)]
+pub struct Held {
+    size: u64,
+    parts: BTreeMap<u64, Bytes>,
+}
+
+impl Held {
+    async fn fetch(
+        &mut self,
+        store: &Arc<dyn ObjectStore>,
+        path: &Path,
+        e_tag: Option<&str>,
+        ranges: Vec<Range<u64>>,
+    ) -> Result<(), FetchError> {
+        for range in joined(ranges) {
+            let options = GetOptions {
+                range: Some(GetRange::Bounded(range.clone())),
+                if_match: e_tag.map(str::to_owned),
+                ..GetOptions::default()
+            };
+            let bytes = store.get_opts(path, options).await?.bytes().await?;
+            self.parts.insert(range.start, bytes);
+        }
+        Ok(())
+    }
+
+    fn get(&self, range: &Range<u64>) -> Option<Bytes> {
+        let (start, part) = self.parts.range(..=range.start).next_back()?;
+        let from = usize::try_from(range.start - start).ok()?;
+        let to = from.checked_add(usize::try_from(range.end.checked_sub(range.start)?).ok()?)?;
+        (to <= part.len()).then(|| part.slice(from..to))
+    }
+}
+
+/// Sorted, and those close to each other as one.
+fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end.saturating_add(GAP_BYTES) => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+impl Length for Held {
+    fn len(&self) -> u64 {
+        self.size
+    }
+}
+
+impl ChunkReader for Held {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let (from, part) = self.parts.range(..=start).next_back().ok_or(ParquetError::EOF("not fetched".into()))?;
+        let skip = usize::try_from(start - from).unwrap_or(usize::MAX).min(part.len());
+        Ok(part.slice(skip..).reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        self.get(&(start..start.saturating_add(length as u64))).ok_or(ParquetError::EOF("not fetched".into()))
+    }
+}
+
+impl From<object_store::Error> for FetchError {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. } => Self::Replaced,
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<ArchiveError> for FetchError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Other(error)
+    }
+}
