@@ -1,1 +1,160 @@
-//! tidegate-query
+//! Answers: PromQL over history and live data on the Prometheus HTTP API, and
+//! live results as server-sent events.
+//!
+//! A process of this target keeps an index of all series and the windows of
+//! the last minutes in memory. A query finds its series in the index, then
+//! takes each hour from one place: the archive before the hot horizon, the
+//! store after it, with the live tail on top of the store. Windows that come
+//! from several fragments are merged in one canonical order, so an answer does
+//! not depend on where its parts were read.
+
+mod api;
+mod error;
+mod fragments;
+mod index;
+mod metrics;
+mod select;
+mod service;
+mod sse;
+mod stream;
+mod tail;
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use serde::{Deserialize, Serialize};
+use tidegate_coldstore::Archive;
+use tidegate_eventlog::EventLog;
+use tidegate_hotstore::HotStore;
+use tidegate_runtime::{Health, Target, TaskError, Tasks};
+use tokio::sync::mpsc;
+
+pub use error::Error;
+
+use crate::index::SeriesIndex;
+use crate::metrics::Metrics;
+use crate::service::Query;
+use crate::tail::Tail;
+
+/// The section `query` of the configuration.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Hours older than this are read from the archive. At most what the store
+    /// keeps.
+    pub hot_retention_hours: u32,
+    /// Longest time a query may take, and the default of `timeout`.
+    pub timeout_ms: u64,
+    /// Queries evaluated at once; others wait.
+    pub max_concurrent_queries: usize,
+    /// Longest time a query waits for its turn before it is answered 503.
+    pub queue_wait_ms: u64,
+    /// Series that one selector may find.
+    pub max_series: usize,
+    /// Windows that one query may load.
+    pub max_windows: usize,
+    /// Steps of a range query, per series.
+    pub max_points: usize,
+    /// Size of a request's parameters, the expression included.
+    pub max_request_bytes: usize,
+    /// Series, of all tenants and retained days, that the index holds.
+    pub max_index_series: usize,
+    /// How often the store is asked for series that the tail did not show.
+    pub index_refresh_ms: u64,
+    /// Longest time that the tail holds a window the store does not have yet.
+    pub tail_hold_ms: u64,
+    /// Open streams of one tenant.
+    pub max_streams_per_tenant: usize,
+    /// How long a partition that stalls holds a stream back.
+    pub stream_stall_ms: u64,
+    /// How far back a stream starts or resumes.
+    pub stream_history_ms: u64,
+    /// A client that takes no event for this long is cut off.
+    pub stream_slow_client_ms: u64,
+    /// Pause after which a stream sends a comment to show that it lives.
+    pub stream_heartbeat_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hot_retention_hours: 7 * 24,
+            timeout_ms: 120_000,
+            max_concurrent_queries: 8,
+            queue_wait_ms: 10_000,
+            max_series: 100_000,
+            max_windows: 20_000_000,
+            max_points: 11_000,
+            max_request_bytes: 1 << 20,
+            max_index_series: 5_000_000,
+            index_refresh_ms: 15_000,
+            tail_hold_ms: 900_000,
+            max_streams_per_tenant: 100,
+            stream_stall_ms: 10_000,
+            stream_history_ms: 3_600_000,
+            stream_slow_client_ms: 30_000,
+            stream_heartbeat_ms: 5_000,
+        }
+    }
+}
+
+impl Config {
+    fn check(&self) -> Result<(), Error> {
+        let positive = [
+            ("query.timeout_ms", self.timeout_ms),
+            ("query.max_concurrent_queries", self.max_concurrent_queries as u64),
+            ("query.max_series", self.max_series as u64),
+            ("query.max_windows", self.max_windows as u64),
+            ("query.max_points", self.max_points as u64),
+            ("query.max_request_bytes", self.max_request_bytes as u64),
+            ("query.max_index_series", self.max_index_series as u64),
+            ("query.index_refresh_ms", self.index_refresh_ms),
+            ("query.tail_hold_ms", self.tail_hold_ms),
+            ("query.stream_heartbeat_ms", self.stream_heartbeat_ms),
+        ];
+        match positive.into_iter().find(|(_, value)| *value == 0) {
+            Some((key, _)) => Err(Error::Config(key)),
+            None => Ok(()),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
+
+/// Starts the target. It answers at once; queries are told "not ready" until
+/// the index is loaded and the tail has caught up.
+pub async fn build(
+    config: Config,
+    log: Arc<dyn EventLog>,
+    store: Arc<dyn HotStore>,
+    archive: Arc<Archive>,
+    registry: &mut Registry,
+    health: &Health,
+    failures: mpsc::Sender<TaskError>,
+) -> Result<Target, Error> {
+    config.check()?;
+    let metrics = Arc::new(Metrics::register(registry));
+    let mut tasks = Tasks::new(failures);
+    let index = Arc::new(SeriesIndex::new(config.max_index_series, metrics.clone()));
+    let tail = Arc::new(Tail::new(&*log, config.tail_hold_ms, metrics.clone()));
+    let follower = tail::Follower {
+        log: log.clone(),
+        store: store.clone(),
+        index: index.clone(),
+        tail: tail.clone(),
+        health: health.part("query"),
+        refresh: Duration::from_millis(config.index_refresh_ms),
+        hot_retention_hours: config.hot_retention_hours,
+    };
+    tasks.spawn("query-follow", |cancel| follower.run(cancel));
+    let query = Arc::new(Query::new(config, log, store, archive, index, tail, metrics, tasks.cancellation()));
+    Ok(Target { name: "query", http: api::router(query), tasks })
+}
+
+#[cfg(test)]
+mod tests;

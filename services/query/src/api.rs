@@ -1,0 +1,71 @@
+//! The Prometheus HTTP API, a file per endpoint.
+
+mod json;
+mod label_values;
+mod labels;
+mod metadata;
+mod params;
+mod query;
+mod query_range;
+mod series;
+mod status;
+mod times;
+mod within;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{Html, Response};
+use axum::routing::{MethodRouter, get};
+use tower_http::compression::CompressionLayer;
+
+pub(crate) use json::{Json, success};
+pub(crate) use params::Ask;
+
+use crate::error::Error;
+use crate::service::Query;
+use crate::sse;
+
+/// A small page that shows what to do with the server; the only page there is.
+const PAGE: &str = include_str!("page.html");
+
+/// Said where a parameter `limit` cut the answer.
+const TRUNCATED: &str = "results truncated due to limit";
+
+pub(crate) fn router(query: Arc<Query>) -> Router {
+    let api = Router::new()
+        .route("/api/v1/query", endpoint("query", query::answer))
+        .route("/api/v1/query_range", endpoint("query_range", query_range::answer))
+        .route("/api/v1/series", endpoint("series", series::answer))
+        .route("/api/v1/labels", endpoint("labels", labels::answer))
+        .route("/api/v1/label/{name}/values", endpoint("label_values", label_values::answer))
+        .route("/api/v1/metadata", endpoint("metadata", metadata::answer))
+        .route("/api/v1/status/buildinfo", endpoint("buildinfo", status::buildinfo))
+        .layer(CompressionLayer::new());
+    // Not compressed: an event must leave at once.
+    let stream = Router::new().route("/api/v1/stream", endpoint("stream", sse::answer));
+    let page = Router::new().route("/", get(|| async { Html(PAGE) }));
+    api.merge(stream).merge(page).with_state(query)
+}
+
+/// A handler for GET and for POST of a form, counted by its outcome.
+fn endpoint<H, F>(name: &'static str, handler: H) -> MethodRouter<Arc<Query>>
+where
+    H: Fn(Arc<Query>, Ask) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response, Error>> + Send + 'static,
+{
+    let serve = move |State(query): State<Arc<Query>>, request: Request| {
+        let handler = handler.clone();
+        async move {
+            let answer = match Ask::read(request, query.config.max_request_bytes).await {
+                Ok(ask) => handler(query.clone(), ask).await,
+                Err(error) => Err(error),
+            };
+            query.metrics.request(name, answer.as_ref().map_or_else(Error::outcome, |_| "success"));
+            answer
+        }
+    };
+    get(serve.clone()).post(serve)
+}

@@ -1,0 +1,33 @@
+//! `label/NAME/values`: the values of one label.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::response::Response;
+
+use super::Ask;
+use super::labels::limited;
+use super::within::Within;
+use crate::error::Error;
+use crate::select::in_background;
+use crate::service::Query;
+
+pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
+    let missing = || Error::Parameter { name: "name", reason: "it is missing".into() };
+    let name = ask.name.clone().filter(|name| !name.is_empty()).ok_or_else(missing)?;
+    let within = Within::read(&query, &ask)?;
+    let limit = ask.limit("limit")?;
+    let archived = within.archived(&query, &ask.tenant).await?;
+    let index = query.index.tenant(&ask.tenant);
+    let values = in_background(move || {
+        let mut values = BTreeSet::new();
+        if let Some(index) = index {
+            let index = index.read();
+            values.extend(index.label_values(&name, &within.indexed(&index)));
+        }
+        values.extend(archived.iter().filter_map(|labels| labels.get(&name)).map(str::to_owned));
+        Ok(values)
+    })
+    .await?;
+    Ok(limited(values, limit))
+}

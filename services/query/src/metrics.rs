@@ -1,0 +1,86 @@
+//! What the target tells about itself.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Request {
+    pub endpoint: &'static str,
+    pub outcome: &'static str,
+}
+
+pub(crate) struct Metrics {
+    pub requests: Family<Request, Counter>,
+    pub duration_seconds: Histogram,
+    pub running: Gauge,
+    pub loaded_windows: Counter,
+    pub index_series: Gauge,
+    pub index_refused: Counter,
+    pub index_unresolved: Gauge,
+    pub tail_windows: Gauge,
+    pub tail_dropped: Counter,
+    pub tail_bad_records: Counter,
+    pub watermark_lag_seconds: Gauge<f64, AtomicU64>,
+    pub streams: Gauge,
+    pub stream_events: Counter,
+    pub stream_lagging: Counter,
+}
+
+impl Metrics {
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            duration_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 18)),
+            running: Gauge::default(),
+            loaded_windows: Counter::default(),
+            index_series: Gauge::default(),
+            index_refused: Counter::default(),
+            index_unresolved: Gauge::default(),
+            tail_windows: Gauge::default(),
+            tail_dropped: Counter::default(),
+            tail_bad_records: Counter::default(),
+            watermark_lag_seconds: Gauge::default(),
+            streams: Gauge::default(),
+            stream_events: Counter::default(),
+            stream_lagging: Counter::default(),
+        };
+        let m = &metrics;
+        let mut add = |name: &str, help: &str, metric: &dyn Registerable| metric.register(registry, name, help);
+        add("requests", "Requests answered, by endpoint and outcome", &m.requests);
+        add("duration_seconds", "Time to evaluate a query, waiting included", &m.duration_seconds);
+        add("running", "Queries that are being evaluated", &m.running);
+        add("loaded_windows", "Windows that queries loaded", &m.loaded_windows);
+        add("index_series", "Series in the index", &m.index_series);
+        add("index_refused", "Series left out because the index is full", &m.index_refused);
+        add("index_unresolved", "Live series whose labels are not known yet", &m.index_unresolved);
+        add("tail_windows", "Windows that the live tail holds", &m.tail_windows);
+        add("tail_dropped", "Windows dropped for their age before the store had them", &m.tail_dropped);
+        add("tail_bad_records", "Records of the live topic that could not be read", &m.tail_bad_records);
+        add("watermark_lag_seconds", "Age of the slowest partition's watermark", &m.watermark_lag_seconds);
+        add("streams", "Open streams", &m.streams);
+        add("stream_events", "Events sent to streams", &m.stream_events);
+        add("stream_lagging", "Streams cut because the client was too slow", &m.stream_lagging);
+        metrics
+    }
+
+    pub fn request(&self, endpoint: &'static str, outcome: &'static str) {
+        self.requests.get_or_create(&Request { endpoint, outcome }).inc();
+    }
+}
+
+/// Lets the list above be one line a metric whatever its type.
+trait Registerable {
+    fn register(&self, registry: &mut Registry, name: &str, help: &str);
+}
+
+impl<M: prometheus_client::registry::Metric + Clone> Registerable for M {
+    fn register(&self, registry: &mut Registry, name: &str, help: &str) {
+        registry.register(format!("tidegate_query_{name}"), help, self.clone());
+    }
+}

@@ -1,0 +1,256 @@
+//! Loads what an expression selects, each hour from one place.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::BoxFuture;
+use hashbrown::HashMap;
+use tidegate_codec::stored::decode_chunk;
+use tidegate_coldstore::Archive;
+use tidegate_hotstore::HotStore;
+use tidegate_model::time::{DAY_MS, HOUR_MS, day_of, hour_of, hour_start_ms, minute_of, window_start_ms};
+use tidegate_model::{Labels, METRIC_NAME, MetricId, Row, TenantId, Window};
+use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, SourceError};
+
+use crate::error::Error;
+use crate::fragments::{Fragment, merge};
+use crate::index::{Found, SeriesIndex};
+use crate::tail::Tail;
+
+/// Rows asked of the store at once, at most.
+const ROWS_PER_READ: usize = 250_000;
+/// Below this, decoding on the spot is cheaper than handing it over.
+const DECODE_IN_PLACE_ROWS: usize = 500;
+/// Samples may lie ahead of the clock a little; nothing is beyond this.
+const FUTURE_MS: i64 = HOUR_MS;
+
+/// Which windows a query sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// All that are there.
+    None,
+    /// Those that start before this time. What a step of a stream sees, so
+    /// that it gives the same when it is evaluated later.
+    StartsBefore(i64),
+}
+
+/// What all selectors of an expression select, as [`SeriesSource`].
+pub(crate) struct Loaded {
+    selections: Vec<(Selection, Vec<Arc<SeriesData>>)>,
+}
+
+impl SeriesSource for Loaded {
+    fn select(&self, selection: &Selection) -> Result<Vec<Arc<SeriesData>>, SourceError> {
+        let loaded = self.selections.iter().find(|(loaded, _)| loaded == selection);
+        loaded.map(|(_, series)| series.clone()).ok_or_else(|| SourceError("a selection that was not announced".into()))
+    }
+}
+
+/// Reads for one query.
+pub(crate) struct Loader<'a> {
+    pub store: &'a dyn HotStore,
+    pub archive: &'a Archive,
+    pub index: &'a SeriesIndex,
+    pub tail: &'a Tail,
+    pub now_ms: i64,
+    /// Hours before this one come from the archive.
+    pub first_hot_hour: u32,
+    pub max_series: usize,
+    pub max_windows: usize,
+    /// So far, by this query.
+    pub windows: AtomicUsize,
+}
+
+/// Windows of one series; those of earlier hours first.
+#[derive(Default)]
+struct Gathered {
+    archived: Vec<Window>,
+    hot: Vec<Fragment>,
+}
+
+impl Loader<'_> {
+    pub async fn load(&self, tenant: &TenantId, selections: Vec<Selection>, cut: Cut) -> Result<Loaded, Error> {
+        let mut loaded = Vec::with_capacity(selections.len());
+        for selection in selections {
+            let series = self.select(tenant, &selection, cut).await?;
+            loaded.push((selection, series));
+        }
+        Ok(Loaded { selections: loaded })
+    }
+
+    async fn select(&self, tenant: &TenantId, selection: &Selection, cut: Cut) -> Result<Vec<Arc<SeriesData>>, Error> {
+        // A window reaches into `(start, end]` from the window that holds
+        // start + 1 ms on.
+        let from_ms = window_start_ms(selection.start_ms.saturating_add(1)).max(0);
+        let end_ms = selection.end_ms.saturating_add(1).min(self.now_ms + FUTURE_MS);
+        let until_ms = match cut {
+            Cut::None => end_ms,
+            Cut::StartsBefore(time_ms) => end_ms.min(time_ms),
+        };
+        if from_ms >= until_ms {
+            return Ok(Vec::new());
+        }
+        let mut gathered: BTreeMap<Labels, Gathered> = BTreeMap::new();
+        let hot_from_ms = hour_start_ms(self.first_hot_hour);
+        if from_ms < hot_from_ms {
+            let until_ms = until_ms.min(hot_from_ms);
+            self.read_archive(tenant, &selection.matchers, from_ms..until_ms, &mut gathered).await?;
+        }
+        if until_ms > hot_from_ms {
+            self.read_hot(tenant, &selection.matchers, from_ms.max(hot_from_ms)..until_ms, &mut gathered).await?;
+        }
+        if gathered.len() > self.max_series {
+            return Err(Error::TooManySeries { found: gathered.len(), limit: self.max_series });
+        }
+        in_background(move || {
+            let series = gathered.into_iter().map(|(labels, gathered)| {
+                let mut windows = gathered.archived;
+                windows.append(&mut merge(gathered.hot));
+                Arc::new(SeriesData { labels, windows })
+            });
+            Ok(series.filter(|series| !series.windows.is_empty()).collect())
+        })
+        .await
+    }
+
+    async fn read_archive(
+        &self,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        times: Range<i64>,
+        gathered: &mut BTreeMap<Labels, Gathered>,
+    ) -> Result<(), Error> {
+        let (first, last) = (hour_of(times.start), hour_of(times.end - 1));
+        let hours = self.archive.hours(tenant).await?;
+        let keep = |labels: &Labels| matchers.iter().all(|matcher| matcher.matches(labels));
+        for hour in hours.into_iter().filter(|hour| (first..=last).contains(hour)) {
+            // Boxed: the compiler cannot see through it that it is Send.
+            let reading: BoxFuture<'_, _> = Box::pin(self.archive.read_hour(tenant, hour, exact_name(matchers), &keep));
+            for (labels, mut windows) in reading.await? {
+                windows.retain(|window| times.contains(&window.start_ms));
+                self.count(windows.len())?;
+                gathered.entry(labels).or_default().archived.append(&mut windows);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the tail, then the store: a window leaves the tail once the store
+    /// has it, so in this order none can slip between the two. What both have
+    /// is the same fragment and counts once.
+    async fn read_hot(
+        &self,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        times: Range<i64>,
+        gathered: &mut BTreeMap<Labels, Gathered>,
+    ) -> Result<(), Error> {
+        // A query from 1970 on must not walk through all the years since.
+        let Some(days) = self.index.known_days(tenant, day_of(times.start)..=day_of(times.end - 1)) else {
+            return Ok(());
+        };
+        let known = i64::from(*days.start()) * DAY_MS..(i64::from(*days.end()) + 1) * DAY_MS;
+        let times = times.start.max(known.start)..times.end.min(known.end);
+        let found = self.index.select(tenant, matchers, days, self.max_series);
+        let mut found = found.map_err(|found| Error::TooManySeries { found, limit: self.max_series })?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        found.sort_unstable_by_key(|found| found.id);
+        let ids: Vec<MetricId> = found.iter().map(|found| found.id).collect();
+        let mut fragments: Vec<Vec<Fragment>> = Vec::new();
+        fragments.resize_with(ids.len(), Vec::new);
+        let live = self.tail.read(tenant, &ids, times.start, times.end);
+        self.count(live.len())?;
+        for (index, fragment) in live {
+            fragments[index].push(fragment);
+        }
+        self.read_store(tenant, &ids, times, &mut fragments).await?;
+        for (Found { labels, .. }, mut fragments) in found.into_iter().zip(fragments) {
+            if !fragments.is_empty() {
+                gathered.entry(labels).or_default().hot.append(&mut fragments);
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_store(
+        &self,
+        tenant: &TenantId,
+        ids: &[MetricId],
+        times: Range<i64>,
+        fragments: &mut [Vec<Fragment>],
+    ) -> Result<(), Error> {
+        let positions: Arc<HashMap<MetricId, usize>> = Arc::new(ids.iter().copied().zip(0..).collect());
+        let last = minute_of(times.end - 1);
+        let minutes_per_read = u32::try_from(ROWS_PER_READ / ids.len()).unwrap_or(u32::MAX).max(1);
+        let mut minute = minute_of(times.start);
+        while minute <= last {
+            let until = minute.saturating_add(minutes_per_read).min(last.saturating_add(1));
+            let rows = self.store.read_rows(tenant, ids, minute..until).await?;
+            let decoded = if rows.len() <= DECODE_IN_PLACE_ROWS {
+                decode(&rows, &positions, &times)?
+            } else {
+                let (positions, times) = (positions.clone(), times.clone());
+                in_background(move || decode(&rows, &positions, &times)).await?
+            };
+            self.count(decoded.len())?;
+            for (index, fragment) in decoded {
+                fragments[index].push(fragment);
+            }
+            minute = until;
+        }
+        Ok(())
+    }
+
+    fn count(&self, windows: usize) -> Result<(), Error> {
+        let before = self.windows.fetch_add(windows, Ordering::Relaxed);
+        if before.saturating_add(windows) > self.max_windows {
+            return Err(Error::TooManyWindows { limit: self.max_windows });
+        }
+        Ok(())
+    }
+}
+
+/// The windows of stored rows that start in `times`, each with the position of
+/// its series.
+fn decode(
+    rows: &[Row],
+    positions: &HashMap<MetricId, usize>,
+    times: &Range<i64>,
+) -> Result<Vec<(usize, Fragment)>, Error> {
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(position) = positions.get(&row.key.metric_id) else { continue };
+        for window in decode_chunk(row.key.minute, &row.chunk)?.windows {
+            if times.contains(&window.start_ms) {
+                let (source, era, fragment) = (row.key.source, row.key.era, row.key.fragment);
+                let Window { start_ms, value } = window;
+                found.push((*position, Fragment { start_ms, source, era, fragment, value }));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Runs CPU work where it does not hold up others.
+pub(crate) async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => Err(Error::Panic(error.to_string())),
+        Err(_) => Err(Error::Stopping),
+    }
+}
+
+/// The metric's name, where the matchers allow one only.
+pub(crate) fn exact_name(matchers: &[Matcher]) -> Option<&str> {
+    let exact = |matcher: &&Matcher| matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal;
+    matchers.iter().find(exact).map(|matcher| matcher.value.as_str()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What the endpoints share: the parts that answers come from, and running a
+//! query within its limits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use tidegate_coldstore::Archive;
+use tidegate_eventlog::EventLog;
+use tidegate_hotstore::HotStore;
+use tidegate_model::TenantId;
+use tidegate_model::time::{HOUR_MS, hour_of};
+use tidegate_promql::{EvalError, Evaluated, Expr, Limits, Range, evaluate, selections};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::Config;
+use crate::error::Error;
+use crate::index::SeriesIndex;
+use crate::metrics::Metrics;
+use crate::select::{Cut, Loader, in_background};
+use crate::tail::Tail;
+
+pub(crate) struct Query {
+    pub config: Config,
+    pub log: Arc<dyn EventLog>,
+    pub store: Arc<dyn HotStore>,
+    pub archive: Arc<Archive>,
+    pub index: Arc<SeriesIndex>,
+    pub tail: Arc<Tail>,
+    pub metrics: Arc<Metrics>,
+    /// Cancelled when the target stops; streams end then.
+    pub stopping: CancellationToken,
+    places: Arc<Semaphore>,
+    streams: Mutex<HashMap<TenantId, usize>>,
+}
+
+/// An evaluation to make.
+pub(crate) struct Task {
+    pub tenant: TenantId,
+    pub expr: Arc<Expr>,
+    pub range: Range,
+    pub cut: Cut,
+    pub timeout: Duration,
+}
+
+impl Query {
+    #[expect(clippy::too_many_arguments, reason = "the target's parts, each once")]
+    pub fn new(
+        config: Config,
+        log: Arc<dyn EventLog>,
+        store: Arc<dyn HotStore>,
+        archive: Arc<Archive>,
+        index: Arc<SeriesIndex>,
+        tail: Arc<Tail>,
+        metrics: Arc<Metrics>,
+        stopping: CancellationToken,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(config.max_concurrent_queries));
+        Self { config, log, store, archive, index, tail, metrics, stopping, places, streams: Mutex::default() }
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.log.now_ms()
+    }
+
+    /// Hours before this one come from the archive.
+    pub fn first_hot_hour(&self) -> u32 {
+        hour_of(self.now_ms() - i64::from(self.config.hot_retention_hours) * HOUR_MS)
+    }
+
+    pub fn require_ready(&self) -> Result<(), Error> {
+        if self.tail.is_caught_up() {
+            Ok(())
+        } else {
+            Err(Error::NotReady("the index of series and the live tail are being loaded".into()))
+        }
+    }
+
+    /// Evaluates an expression, waiting for a place first. Dropping the future
+    /// ends the evaluation soon after.
+    pub async fn run(&self, task: Task) -> Result<Evaluated, Error> {
+        self.require_ready()?;
+        let began = Instant::now();
+        let after = task.timeout.min(self.config.timeout());
+        let answer = tokio::time::timeout(after, self.run_within(task, began + after)).await;
+        self.metrics.duration_seconds.observe(began.elapsed().as_secs_f64());
+        answer.unwrap_or(Err(Error::Timeout { after })).map_err(|error| match error {
+            Error::Evaluation(EvalError::Timeout) => Error::Timeout { after },
+            other => other,
+        })
+    }
+
+    async fn run_within(&self, task: Task, deadline: Instant) -> Result<Evaluated, Error> {
+        let limit = self.config.max_concurrent_queries;
+        let wait = Duration::from_millis(self.config.queue_wait_ms);
+        let place = tokio::time::timeout(wait, self.places.clone().acquire_owned()).await;
+        let place = place.map_err(|_| Error::Busy { limit })?.map_err(|_| Error::Stopping)?;
+        let running = Running::begin(self.metrics.clone());
+        let loader = Loader {
+            store: &*self.store,
+            archive: &self.archive,
+            index: &self.index,
+            tail: &self.tail,
+            now_ms: self.now_ms(),
+            first_hot_hour: self.first_hot_hour(),
+            max_series: self.config.max_series,
+            max_windows: self.config.max_windows,
+            windows: AtomicUsize::new(0),
+        };
+        let loaded = loader.load(&task.tenant, selections(&task.expr, &task.range), task.cut).await?;
+        self.metrics.loaded_windows.inc_by(loader.windows.into_inner() as u64);
+
+        // The place is given back when the evaluation really ends, not when
+        // its client goes away.
+        let abandoned = Abandoned::default();
+        let flag = abandoned.0.clone();
+        let limits = Limits {
+            max_series: self.config.max_series,
+            max_steps: self.config.max_points,
+            expired: Arc::new(move || flag.load(Ordering::Relaxed) || Instant::now() >= deadline),
+            ..Limits::default()
+        };
+        let Task { expr, range, .. } = task;
+        let mut evaluated = in_background(move || {
+            let _held = (place, running);
+            Ok(evaluate(&expr, &range, &loaded, &limits)?)
+        })
+        .await?;
+        if self.index.is_full() {
+            evaluated.warnings.push("the series index is full: series may be missing".into());
+        }
+        Ok(evaluated)
+    }
+
+    /// A place among the tenant's streams, kept until the answer is dropped.
+    pub fn open_stream(self: &Arc<Self>, tenant: &TenantId) -> Result<StreamPlace, Error> {
+        let limit = self.config.max_streams_per_tenant;
+        let mut streams = self.streams.lock();
+        let open = streams.entry(tenant.clone()).or_default();
+        if *open >= limit {
+            return Err(Error::TooManyStreams { limit });
+        }
+        *open += 1;
+        self.metrics.streams.inc();
+        Ok(StreamPlace { query: self.clone(), tenant: tenant.clone() })
+    }
+}
+
+pub(crate) struct StreamPlace {
+    query: Arc<Query>,
+    tenant: TenantId,
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        self.query.metrics.streams.dec();
+        let mut streams = self.query.streams.lock();
+        if let Some(open) = streams.get_mut(&self.tenant) {
+            *open -= 1;
+            if *open == 0 {
+                streams.remove(&self.tenant);
+            }
+        }
+    }
+}
+
+/// Set when the one who waits for the answer is gone.
+#[derive(Default)]
+struct Abandoned(Arc<AtomicBool>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Running(Arc<Metrics>);
+
+impl Running {
+    fn begin(metrics: Arc<Metrics>) -> Self {
+        metrics.running.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.dec();
+    }
+}

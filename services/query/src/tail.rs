@@ -1,0 +1,177 @@
+//! The live tail: windows that were published and that the store may not have
+//! yet, and how far each partition has come.
+
+mod follow;
+mod held;
+mod watermark;
+
+use hashbrown::HashMap;
+use parking_lot::RwLock;
+use std::sync::Arc;
+use tidegate_codec::stored::{LiveRecord, LiveWindow};
+use tidegate_eventlog::{EventLog, Topic};
+use tidegate_model::time::{MINUTE_MS, minute_of, minute_start_ms};
+use tidegate_model::{Clock, MetricId, Progress, SourceId, TenantId};
+use tokio::sync::watch;
+
+pub(crate) use follow::Follower;
+pub(crate) use watermark::Watermarks;
+
+use crate::fragments::Fragment;
+use crate::metrics::Metrics;
+use held::Held;
+
+/// By tenant and series, ascending by key.
+type Shard = HashMap<TenantId, HashMap<MetricId, Vec<Held>>>;
+
+pub(crate) struct Tail {
+    /// By metric id, so that partitions seldom wait for one another.
+    shards: Vec<RwLock<Shard>>,
+    /// Of each source, up to where fragments are stored.
+    stored: RwLock<HashMap<SourceId, Clock>>,
+    watermarks: watch::Sender<Watermarks>,
+    /// Of the log whose watermarks count.
+    epoch: u64,
+    hold_ms: i64,
+    metrics: Arc<Metrics>,
+}
+
+impl Tail {
+    pub fn new(log: &dyn EventLog, hold_ms: u64, metrics: Arc<Metrics>) -> Self {
+        let partitions = log.partitions(Topic::MetricsRaw);
+        Self {
+            shards: (0..partitions.max(1)).map(|_| RwLock::default()).collect(),
+            stored: RwLock::default(),
+            watermarks: watch::Sender::new(Watermarks::unknown(partitions)),
+            epoch: log.epoch(Topic::MetricsRaw),
+            hold_ms: i64::try_from(hold_ms).unwrap_or(i64::MAX),
+            metrics,
+        }
+    }
+
+    /// Told whenever a partition advances.
+    pub fn watermarks(&self) -> watch::Receiver<Watermarks> {
+        self.watermarks.subscribe()
+    }
+
+    /// The tail holds everything that had been published when it was started.
+    pub fn is_caught_up(&self) -> bool {
+        self.watermarks.borrow().caught_up
+    }
+
+    fn set_caught_up(&self) {
+        self.watermarks.send_modify(|watermarks| watermarks.caught_up = true);
+    }
+
+    /// What `wanted` series have in windows that start in `from_ms..until_ms`,
+    /// as (index in `wanted`, fragment).
+    pub fn read(&self, tenant: &TenantId, wanted: &[MetricId], from_ms: i64, until_ms: i64) -> Vec<(usize, Fragment)> {
+        let mut by_shard: Vec<Vec<usize>> = vec![Vec::new(); self.shards.len()];
+        for (index, id) in wanted.iter().enumerate() {
+            by_shard[self.shard_of(*id)].push(index);
+        }
+        let mut found = Vec::new();
+        for (shard, indices) in self.shards.iter().zip(by_shard) {
+            let shard = shard.read();
+            let Some(series) = shard.get(tenant) else { continue };
+            for index in indices {
+                let Some(held) = series.get(&wanted[index]) else { continue };
+                let first = held.partition_point(|held| held.start_ms < from_ms);
+                let windows = held[first..].iter().take_while(|held| held.start_ms < until_ms);
+                found.extend(windows.map(|held| (index, held.to_fragment())));
+            }
+        }
+        found
+    }
+
+    fn shard_of(&self, id: MetricId) -> usize {
+        usize::from(id.partition(self.shards.len() as u16))
+    }
+
+    /// The store has the fragment that the window belongs to.
+    fn is_stored(&self, source: SourceId, start_ms: i64, era: u32, fragment: u32) -> bool {
+        let close = close_of(start_ms, era, fragment);
+        self.stored.read().get(&source).is_some_and(|through| *through >= close)
+    }
+
+    /// Takes a record's windows, then its watermark, so that whoever sees the
+    /// watermark sees the windows.
+    fn apply(&self, record: LiveRecord) {
+        let LiveRecord { source, watermark, windows } = record;
+        let mut added = 0;
+        for window in windows {
+            added += i64::from(self.insert(source, window));
+        }
+        self.metrics.tail_windows.inc_by(added);
+        if source.epoch == self.epoch {
+            self.watermarks.send_if_modified(|watermarks| watermarks.advance(source.partition, watermark));
+        }
+    }
+
+    /// `true` when it is one window more.
+    fn insert(&self, source: SourceId, live: LiveWindow) -> bool {
+        let held = Held::new(source, live.era, live.fragment, live.window);
+        let mut shard = self.shards[self.shard_of(live.metric_id)].write();
+        let series = match shard.get_mut(&live.tenant) {
+            Some(series) => series,
+            None => shard.entry(live.tenant).or_default(),
+        };
+        held::insert(series.entry(live.metric_id).or_default(), held)
+    }
+
+    /// Notes what the store has and lets go of it. Queries read the tail
+    /// before the store, so what goes here they find there. What grew older
+    /// than the limit goes too, so that a store that is down costs a bounded
+    /// amount of memory; that is counted and said.
+    fn evict(&self, progress: &[Progress]) {
+        {
+            let mut stored = self.stored.write();
+            for progress in progress {
+                let through = stored.entry(progress.source).or_default();
+                *through = (*through).max(progress.closed_through);
+            }
+        }
+        let oldest_ms = self.watermarks.borrow().highest_ms().map(|highest| highest.saturating_sub(self.hold_ms));
+        let stored = self.stored.read().clone();
+        let (mut dropped, mut left) = (0u64, 0i64);
+        for shard in &self.shards {
+            let mut shard = shard.write();
+            for series in shard.values_mut() {
+                series.retain(|_, windows| {
+                    windows.retain(|held| {
+                        let close = close_of(held.start_ms, held.era, held.fragment);
+                        if stored.get(&held.source).is_some_and(|through| *through >= close) {
+                            return false;
+                        }
+                        let too_old = oldest_ms.is_some_and(|oldest| held.start_ms < oldest);
+                        dropped += u64::from(too_old);
+                        !too_old
+                    });
+                    left += windows.len() as i64;
+                    !windows.is_empty()
+                });
+            }
+            shard.retain(|_, series| !series.is_empty());
+        }
+        if dropped > 0 {
+            tracing::warn!(windows = dropped, "live windows were dropped before the store had them");
+            self.metrics.tail_dropped.inc_by(dropped);
+        }
+        self.metrics.tail_windows.set(left);
+    }
+}
+
+/// The clock at which the fragment of a window closes, by fold v1: samples in
+/// time 10 s after their minute, late ones at the end of the minute in which
+/// they came, which is what their fragment's number says.
+fn close_of(start_ms: i64, era: u32, fragment: u32) -> Clock {
+    const GRACE_MS: i64 = 10_000;
+    let effective_ms = match fragment {
+        0 => minute_start_ms(minute_of(start_ms)) + MINUTE_MS + GRACE_MS,
+        late => i64::from(late) * MINUTE_MS,
+    };
+    Clock { era, effective_ms }
+}
+
+#[cfg(test)]
+mod tests;

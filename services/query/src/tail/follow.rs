@@ -1,0 +1,212 @@
+//! The task that keeps index and tail up to date.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use tidegate_codec::stored::{LiveRecord, decode_live};
+use tidegate_eventlog::{EventLog, LogError, Record, Topic};
+use tidegate_hotstore::HotStore;
+use tidegate_model::time::{DAY_MS, HOUR_MS, day_of};
+use tidegate_model::{MetricId, TenantId};
+use tidegate_runtime::Part;
+use tokio_util::sync::CancellationToken;
+
+use super::Tail;
+use crate::index::{Rotation, SeriesIndex, load_all, refresh};
+
+const FETCH_BYTES: usize = 4 << 20;
+const FETCH_WAIT: Duration = Duration::from_secs(1);
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+/// How often the store is asked what it has.
+const EVICT_EVERY: Duration = Duration::from_secs(5);
+/// Series looked up at once.
+const LOOK_UP: usize = 2_000;
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
+
+pub(crate) struct Follower {
+    pub log: Arc<dyn EventLog>,
+    pub store: Arc<dyn HotStore>,
+    pub index: Arc<SeriesIndex>,
+    pub tail: Arc<Tail>,
+    pub health: Part,
+    pub refresh: Duration,
+    pub hot_retention_hours: u32,
+}
+
+impl Follower {
+    /// Runs until cancelled. Trouble with log or store is waited out.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), std::convert::Infallible> {
+        cancel.run_until_cancelled(self.follow()).await;
+        Ok(())
+    }
+
+    async fn follow(&self) {
+        self.health.not_ready("loading the series index");
+        let partitions = self.log.partitions(Topic::MetricsRaw);
+        self.until_it_works("loading the series index", || async {
+            load_all(&*self.store, &self.index, partitions, self.first_day()).await
+        })
+        .await;
+        self.until_it_works("reading what the store has", || async {
+            self.tail.evict(&self.store.all_progress().await?);
+            Ok::<_, tidegate_hotstore::StoreError>(())
+        })
+        .await;
+        self.health.not_ready("reading the live tail");
+        let live = self.log.partitions(Topic::MetricsRollup);
+        let behind = AtomicUsize::new(usize::from(live));
+        let followers = join_all((0..live).map(|partition| self.follow_partition(partition, &behind)));
+        tokio::join!(followers, self.evict(), self.refresh_index(partitions));
+    }
+
+    /// First day that the index shall hold.
+    fn first_day(&self) -> u32 {
+        day_of(self.log.now_ms() - i64::from(self.hot_retention_hours) * HOUR_MS - DAY_MS)
+    }
+
+    async fn until_it_works<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
+        &self,
+        what: &'static str,
+        mut work: impl FnMut() -> F,
+    ) -> T {
+        let mut pause = RETRY_FIRST;
+        loop {
+            match work().await {
+                Ok(value) => return value,
+                Err(error) => {
+                    tracing::warn!(%error, "{what} failed and is tried again");
+                    self.health.not_ready(format!("{what}: {error}"));
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_LONGEST);
+        }
+    }
+
+    /// Reads a partition of the live topic for ever. `behind` counts the
+    /// partitions that have not read what was there at the start.
+    async fn follow_partition(&self, partition: u16, behind: &AtomicUsize) {
+        const TOPIC: Topic = Topic::MetricsRollup;
+        let bounds = self.until_it_works("finding the live tail's start", || self.log.bounds(TOPIC, partition)).await;
+        let mut next = bounds.start;
+        let mut catching_up = true;
+        let mut pause = RETRY_FIRST;
+        loop {
+            if catching_up && next >= bounds.end {
+                catching_up = false;
+                if behind.fetch_sub(1, Ordering::Relaxed) == 1 {
+                    self.tail.set_caught_up();
+                    self.health.ready();
+                }
+            }
+            match self.log.fetch(TOPIC, partition, next, FETCH_BYTES, FETCH_WAIT).await {
+                Ok(fetched) => {
+                    pause = RETRY_FIRST;
+                    if let Some(last) = fetched.records.last() {
+                        next = last.offset + 1;
+                        self.take(&fetched.records).await;
+                    }
+                    continue;
+                }
+                // The topic's retention is short: a reader that stood still
+                // goes on with what is left. The store has the rest.
+                Err(LogError::OutOfRange { from, bounds }) => {
+                    tracing::warn!(partition, from, start = bounds.start, "the live topic moved on; skipping ahead");
+                    next = bounds.start;
+                }
+                Err(error) => tracing::warn!(partition, %error, "the live topic cannot be read; trying again"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_LONGEST);
+        }
+    }
+
+    /// Series first, then windows, then watermarks: who waits for a watermark
+    /// finds everything that it stands for.
+    async fn take(&self, records: &[Record]) {
+        let mut live: Vec<LiveRecord> = Vec::with_capacity(records.len());
+        for record in records {
+            match decode_live(&record.payload) {
+                Ok(record) => live.push(self.without_stored(record)),
+                Err(error) => {
+                    tracing::error!(offset = record.offset, %error, "a live record cannot be read and is skipped");
+                    self.tail.metrics.tail_bad_records.inc();
+                }
+            }
+        }
+        self.look_up(&live).await;
+        for record in live {
+            self.tail.apply(record);
+        }
+    }
+
+    fn without_stored(&self, mut record: LiveRecord) -> LiveRecord {
+        let source = record.source;
+        record.windows.retain(|w| !self.tail.is_stored(source, w.window.start_ms, w.era, w.fragment));
+        record
+    }
+
+    /// Puts series that the index does not know into it. Those that are not
+    /// found come up again with their next window.
+    async fn look_up(&self, live: &[LiveRecord]) {
+        let mut unknown: BTreeMap<u32, BTreeSet<MetricId>> = BTreeMap::new();
+        let mut current: Option<(&TenantId, Option<_>)> = None;
+        for window in live.iter().flat_map(|record| &record.windows) {
+            if current.as_ref().is_none_or(|(tenant, _)| *tenant != &window.tenant) {
+                current = Some((&window.tenant, self.index.tenant(&window.tenant)));
+            }
+            let index = current.as_ref().and_then(|(_, index)| index.as_ref());
+            let day = day_of(window.window.start_ms);
+            if !index.is_some_and(|index| index.read().knows(window.metric_id, day)) {
+                unknown.entry(day).or_default().insert(window.metric_id);
+            }
+        }
+        let mut unresolved: usize = unknown.values().map(BTreeSet::len).sum();
+        let partitions = self.log.partitions(Topic::MetricsRaw);
+        for (day, ids) in unknown {
+            let ids: Vec<MetricId> = ids.into_iter().collect();
+            for part in ids.chunks(LOOK_UP) {
+                let found = self.store.find_series(partitions, part, day..day + 1);
+                match tokio::time::timeout(LOOK_UP_LIMIT, found).await {
+                    Ok(Ok(rows)) => {
+                        unresolved = unresolved.saturating_sub(rows.len());
+                        self.index.insert(rows);
+                    }
+                    Ok(Err(error)) => tracing::warn!(%error, "looking up live series failed"),
+                    Err(_) => tracing::warn!("looking up live series takes too long"),
+                }
+            }
+        }
+        self.tail.metrics.index_unresolved.set(unresolved as i64);
+    }
+
+    async fn evict(&self) {
+        loop {
+            tokio::time::sleep(EVICT_EVERY).await;
+            match self.store.all_progress().await {
+                Ok(progress) => self.tail.evict(&progress),
+                Err(error) => tracing::warn!(%error, "the store does not say what it has; the live tail grows"),
+            }
+            if let Some(lowest) = self.tail.watermarks.borrow().lowest_ms() {
+                let lag_ms = self.log.now_ms().saturating_sub(lowest);
+                self.tail.metrics.watermark_lag_seconds.set(lag_ms as f64 / 1e3);
+            }
+        }
+    }
+
+    async fn refresh_index(&self, partitions: u16) {
+        let mut rotation = Rotation::default();
+        let mut pause = self.refresh;
+        loop {
+            tokio::time::sleep(pause).await;
+            match refresh(&*self.store, &self.index, partitions, self.first_day(), &mut rotation).await {
+                Ok(paced) => pause = paced.max(self.refresh),
+                Err(error) => tracing::warn!(%error, "refreshing the series index failed; trying again"),
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A window as the tail keeps it: most hold one sample, and those take a
+//! fraction of a full window's memory.
+
+use std::cmp::Ordering;
+
+use tidegate_model::{FloatWindow, SourceId, StaleMarks, Window, WindowValue};
+
+use crate::fragments::{Fragment, kind_rank};
+
+pub(super) struct Held {
+    pub start_ms: i64,
+    pub source: SourceId,
+    pub era: u32,
+    pub fragment: u32,
+    value: Value,
+}
+
+enum Value {
+    One { time_ms: i64, value: f64 },
+    Full(Box<WindowValue>),
+}
+
+impl Held {
+    pub fn new(source: SourceId, era: u32, fragment: u32, window: Window) -> Self {
+        Self { start_ms: window.start_ms, source, era, fragment, value: Value::new(window.value) }
+    }
+
+    pub fn to_fragment(&self) -> Fragment {
+        let (start_ms, source, era, fragment) = (self.start_ms, self.source, self.era, self.fragment);
+        Fragment { start_ms, source, era, fragment, value: self.value.to_window() }
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        let key = |held: &Self| (held.start_ms, held.source, held.era, held.fragment, held.value.kind_rank());
+        key(self).cmp(&key(other))
+    }
+}
+
+impl Value {
+    fn new(value: WindowValue) -> Self {
+        match &value {
+            WindowValue::Float(window) if window.count == 1 && is_exactly_one(window) => {
+                Self::One { time_ms: window.first.time_ms, value: window.first.value }
+            }
+            _ => Self::Full(Box::new(value)),
+        }
+    }
+
+    fn to_window(&self) -> WindowValue {
+        match self {
+            Self::One { time_ms, value } => WindowValue::Float(one(*time_ms, *value)),
+            Self::Full(value) => (**value).clone(),
+        }
+    }
+
+    fn samples(&self) -> u32 {
+        match self {
+            Self::One { .. } => 1,
+            Self::Full(value) => value.samples(),
+        }
+    }
+
+    fn kind_rank(&self) -> u8 {
+        match self {
+            Self::One { .. } => 0,
+            Self::Full(value) => kind_rank(value),
+        }
+    }
+}
+
+fn one(time_ms: i64, value: f64) -> FloatWindow {
+    let mut window = FloatWindow::empty();
+    window.push(time_ms, value);
+    window
+}
+
+/// To the bit, NaN payloads and the sign of zero included.
+fn is_exactly_one(window: &FloatWindow) -> bool {
+    let rebuilt = one(window.first.time_ms, window.first.value);
+    let bits = |w: &FloatWindow| [w.sum, w.min, w.max, w.last.value, w.increase].map(f64::to_bits);
+    window.stale == StaleMarks::default()
+        && window.last.time_ms == rebuilt.last.time_ms
+        && (window.resets, window.changes) == (0, 0)
+        && bits(window) == bits(&rebuilt)
+}
+
+/// Keeps `windows` in order; of one key the fullest stays. `true` when there
+/// is one more.
+pub(super) fn insert(windows: &mut Vec<Held>, held: Held) -> bool {
+    // Nearly always the latest.
+    if windows.last().is_none_or(|last| last.order(&held) == Ordering::Less) {
+        windows.push(held);
+        return true;
+    }
+    match windows.binary_search_by(|other| other.order(&held)) {
+        Ok(at) => {
+            if windows[at].value.samples() < held.value.samples() {
+                windows[at] = held;
+            }
+            false
+        }
+        Err(at) => {
+            windows.insert(at, held);
+            true
+        }
+    }
+}
