@@ -105,6 +105,10 @@ impl Batches {
             ended: Vec::new(),
             snapshots: Vec::new(),
         };
+        // After a gap the sightings reach beyond the clock that is known.
+        if let Some(latest) = sightings.last() {
+            batches.minute.key = batches.minute.key.max(minute_key(latest.clock));
+        }
         let sessions_from = sessions.as_ref().map_or(0, |snapshot| snapshot.offset);
         for sighting in sessions.into_iter().flat_map(|snapshot| snapshot.entries) {
             batches.recall(sighting);
@@ -204,6 +208,11 @@ impl Batches {
         let known = self.sessions.entry(session).or_insert(Session { highest_sequence: sequence, offset, seen });
         known.highest_sequence = known.highest_sequence.max(sequence);
         (known.offset, known.seen) = (offset, seen);
+    }
+
+    /// The clock of the latest sighting in the current minute.
+    pub fn latest_sighting(&self) -> Option<Clock> {
+        self.minute.entries.last().map(|sighting| sighting.clock)
     }
 
     /// Chunks that grew since they were taken last.

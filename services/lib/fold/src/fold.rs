@@ -39,8 +39,10 @@ pub struct Fold {
     clock: Clock,
     /// Where a replay begins that shall see the current record.
     here: Opened,
-    /// What closes at or before this was stored before the take-over.
+    /// What closes at or before this was stored before the take-over ...
     closed_through: Clock,
+    /// ... by an owner that had folded up to here.
+    stored_position: u64,
     /// Of the current era, all of them.
     open: Vec<OpenFragment>,
     /// (minute, fragment) → index into `open`.
@@ -118,6 +120,7 @@ impl Fold {
             clock,
             here: Opened { offset: progress.resume_offset, clock },
             closed_through: progress.closed_through,
+            stored_position: progress.position,
             open: Vec::new(),
             open_by_key: HashMap::new(),
             next_close_ms: i64::MAX,
@@ -204,12 +207,20 @@ impl Fold {
     }
 
     /// The log lost `lost_offsets` records before they were read: the next
-    /// record is at least as much further on.
+    /// record is at least as much further on. Called right after a take-over,
+    /// whose sightings then reach up to the first record that is left.
     pub fn gap(&mut self, lost_offsets: u64) {
         let opened = Opened { offset: self.next_offset, clock: self.clock };
         let gap = self.gap.get_or_insert(Gap { offsets: 0, opened });
         gap.offsets += lost_offsets;
         self.next_offset += lost_offsets;
+        // The best that is known of the clock where the log goes on.
+        if let Some(clock) = self.batches.latest_sighting() {
+            self.clock = self.clock.max(clock);
+        }
+        if self.stored_position <= self.next_offset {
+            self.clock = self.clock.max(self.closed_through);
+        }
     }
 
     /// The oldest fragment that closed. Call [`Fold::live`] before.
@@ -250,15 +261,22 @@ impl Fold {
         self.batches.len()
     }
 
+    /// C: the first offset that anything open needs.
+    pub fn resume_offset(&self) -> u64 {
+        self.resume_point().offset
+    }
+
+    fn resume_point(&self) -> Opened {
+        let open = self.open.iter().map(|fragment| fragment.opened);
+        let next = Opened { offset: self.next_offset, clock: self.clock };
+        open.chain(self.gap.map(|gap| gap.opened)).min_by_key(|opened| opened.offset).unwrap_or(next)
+    }
+
     /// How far the partition is folded. It covers every fragment that closed,
     /// so all of these, the sightings, the sessions and the final ledger are
     /// stored before it.
     pub fn progress(&self) -> Progress {
-        let open = self.open.iter().map(|fragment| fragment.opened);
-        let resume = open
-            .chain(self.gap.map(|gap| gap.opened))
-            .min_by_key(|opened| opened.offset)
-            .unwrap_or(Opened { offset: self.next_offset, clock: self.clock });
+        let resume = self.resume_point();
         Progress {
             source: self.source,
             resume_offset: resume.offset,
