@@ -1,1 +1,61 @@
-//! tidegate-promql
+//! PromQL: own syntax tree and evaluation over windows. Pure: what it reads
+//! comes through [`SeriesSource`], time and deadlines come as arguments.
+//!
+//! Semantics are those of Prometheus 3: left-open ranges and look-back,
+//! staleness, extrapolation of `rate`, interpolation of `histogram_quantile`.
+//! Data come as windows (`tidegate_model::Window`). A window of one or two
+//! samples is exact points; of more, only its aggregates and its first and last
+//! sample are known, which is enough for `rate`, `increase`, `resets`,
+//! `changes` and most of the `_over_time` family as long as the edge of a range
+//! does not cut it. Where it does, or where a function needs every sample, the
+//! answer comes with an info that says so.
+//!
+//! Delta series: `rate` and `increase` add up the windows in the range. To
+//! everything else a delta series is a gauge with one sample a window, the
+//! window's sum (or distribution) at the time of its last sample.
+//!
+//! ```
+//! let expr = tidegate_promql::parse("sum by (job) (rate(http_requests_total[5m]))")?;
+//! let range = tidegate_promql::Range { start_ms: 600_000, end_ms: 600_000, step_ms: 0 };
+//! let selection = &tidegate_promql::selections(&expr, &range)[0];
+//! assert_eq!((selection.start_ms, selection.end_ms), (300_000, 600_000));
+//! # Ok::<(), tidegate_promql::ParseError>(())
+//! ```
+
+mod aggregate;
+mod ast;
+mod binary;
+mod error;
+mod eval;
+mod functions;
+mod histogram;
+mod kahan;
+mod labels;
+mod limits;
+mod matcher;
+mod notes;
+mod operators;
+mod parse;
+mod source;
+mod steps;
+mod track;
+mod value;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use ast::{
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Grouping, Matching, MatrixSelector,
+    Subquery, ValueType, VectorSelector,
+};
+pub use error::{EvalError, ParseError};
+pub use eval::{Evaluated, evaluate};
+pub use functions::{Function, function_names};
+pub use histogram::{Bucket, Custom, Exponential, HistogramValue, Shape, SketchCounts};
+pub use limits::Limits;
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use parse::{MAX_DEPTH, MAX_QUERY_BYTES, MAX_REGEX_MATCHERS, parse};
+pub use source::{LOOKBACK_MS, Range, Selection, SeriesData, SeriesSource, SourceError, selections};
+pub use value::{InstantSample, QueryValue, RangeSeries, SampleValue};

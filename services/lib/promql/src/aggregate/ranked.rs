@@ -1,0 +1,61 @@
+//! `topk` and `bottomk`: the members of each group with the largest or smallest
+//! values, labels and all.
+
+use std::cmp::Ordering;
+
+use super::Group;
+use crate::notes::{Note, NoteSet};
+use crate::steps::Steps;
+use crate::value::Series;
+use crate::{AggregateOp, SampleValue};
+
+pub(super) fn select(
+    op: AggregateOp,
+    params: &[f64],
+    mut vector: Vec<Series>,
+    groups: &[Group],
+    steps: &Steps,
+    noted: &mut NoteSet,
+) -> Vec<Series> {
+    let order = if op == AggregateOp::Topk { largest_first } else { smallest_first };
+    let mut in_order = Vec::with_capacity(vector.len());
+    let mut ranked: Vec<(usize, f64)> = Vec::new();
+    for group in groups {
+        for step in 0..steps.count {
+            let wanted = params.get(step).copied().unwrap_or(0.0);
+            let wanted = if wanted >= 1.0 { wanted as usize } else { 0 };
+            ranked.clear();
+            for &member in &group.members {
+                match &vector[member].cells[step] {
+                    Some(SampleValue::Float(value)) => ranked.push((member, *value)),
+                    Some(SampleValue::Histogram(_)) => {
+                        noted.add(Note::HistogramIgnored);
+                        vector[member].cells[step] = None;
+                    }
+                    None => {}
+                }
+            }
+            // A stable sort: of equal values the earlier series stay.
+            ranked.sort_by(|a, b| order(a.1, b.1));
+            for &(member, _) in ranked.iter().skip(wanted) {
+                vector[member].cells[step] = None;
+            }
+            in_order.extend(ranked.iter().take(wanted).map(|(member, _)| *member));
+        }
+    }
+    if steps.count == 1 {
+        let mut places: Vec<_> = vector.into_iter().map(Some).collect();
+        return in_order.into_iter().filter_map(|member| places[member].take()).collect();
+    }
+    vector.retain(|series| !series.is_empty());
+    vector
+}
+
+/// NaN last in both.
+fn largest_first(a: f64, b: f64) -> Ordering {
+    b.partial_cmp(&a).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
+fn smallest_first(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}

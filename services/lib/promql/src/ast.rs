@@ -1,0 +1,180 @@
+//! The syntax tree that is evaluated. Parentheses are gone, types are checked.
+
+use crate::{Function, Matcher};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    Number(f64),
+    String(String),
+    Vector(VectorSelector),
+    Matrix(MatrixSelector),
+    Subquery(Box<Subquery>),
+    Call(Call),
+    Aggregate(Box<Aggregate>),
+    Binary(Box<Binary>),
+    Negate(Box<Expr>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    Scalar,
+    String,
+    Vector,
+    Matrix,
+}
+
+/// `name{matchers} offset … @ …`; the name is a matcher of `__name__`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorSelector {
+    pub matchers: Vec<Matcher>,
+    /// Positive: back in time.
+    pub offset_ms: i64,
+    pub at: Option<At>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatrixSelector {
+    pub vector: VectorSelector,
+    pub range_ms: i64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subquery {
+    pub expr: Expr,
+    pub range_ms: i64,
+    pub step_ms: i64,
+    pub offset_ms: i64,
+    pub at: Option<At>,
+}
+
+/// The time of an `@` modifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    Start,
+    End,
+    Time { time_ms: i64 },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub function: &'static Function,
+    pub args: Vec<Expr>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    pub op: AggregateOp,
+    pub expr: Expr,
+    /// k of topk, φ of quantile, label of count_values.
+    pub param: Option<Expr>,
+    pub grouping: Grouping,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AggregateOp {
+    Sum,
+    Avg,
+    Min,
+    Max,
+    Count,
+    Group,
+    Stddev,
+    Stdvar,
+    Quantile,
+    Topk,
+    Bottomk,
+    CountValues,
+}
+
+/// Which labels tell groups (or matching pairs) apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// `by`, `on`: these.
+    By(Vec<String>),
+    /// `without`, `ignoring`: all but these and the name.
+    Without(Vec<String>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binary {
+    pub op: BinaryOp,
+    pub left: Expr,
+    pub right: Expr,
+    pub matching: Matching,
+    /// A comparison that gives 0 or 1 where it would filter.
+    pub returns_bool: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matching {
+    pub on: Grouping,
+    pub cardinality: Cardinality,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cardinality {
+    OneToOne,
+    /// `group_left(labels)`.
+    ManyToOne(Vec<String>),
+    /// `group_right(labels)`.
+    OneToMany(Vec<String>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    Pow,
+    Atan2,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    And,
+    Or,
+    Unless,
+}
+
+impl BinaryOp {
+    pub fn is_comparison(self) -> bool {
+        matches!(self, Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge)
+    }
+
+    pub fn is_set(self) -> bool {
+        matches!(self, Self::And | Self::Or | Self::Unless)
+    }
+}
+
+impl Expr {
+    pub fn value_type(&self) -> ValueType {
+        match self {
+            Self::Number(_) => ValueType::Scalar,
+            Self::String(_) => ValueType::String,
+            Self::Vector(_) | Self::Aggregate(_) => ValueType::Vector,
+            Self::Matrix(_) | Self::Subquery(_) => ValueType::Matrix,
+            Self::Call(call) => call.function.returns,
+            Self::Negate(inner) => inner.value_type(),
+            Self::Binary(binary) => match (binary.left.value_type(), binary.right.value_type()) {
+                (ValueType::Scalar, ValueType::Scalar) => ValueType::Scalar,
+                _ => ValueType::Vector,
+            },
+        }
+    }
+}
+
+impl ValueType {
+    /// As Prometheus' messages call it.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::String => "string",
+            Self::Vector => "instant vector",
+            Self::Matrix => "range vector",
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `absent` and `absent_over_time`: 1 where there is nothing.
+
+use tidegate_model::{Labels, METRIC_NAME};
+
+use super::{Function, arg};
+use crate::ValueType::{Matrix, Vector};
+use crate::eval::Evaluator;
+use crate::steps::Steps;
+use crate::track::Cursor;
+use crate::value::{Series, Value};
+use crate::{Call, EvalError, Expr, MatchOp, Matcher, SampleValue};
+
+pub(super) const FUNCTIONS: &[Function] =
+    &[Function::custom("absent", &[Vector], absent), Function::custom("absent_over_time", &[Matrix], absent_over_time)];
+
+fn absent(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<Value, EvalError> {
+    let expr = arg(call, 0)?;
+    let vector = evaluator.vector(expr, steps)?;
+    let mut present = vec![false; steps.count];
+    for series in &vector {
+        for (seen, cell) in present.iter_mut().zip(&series.cells) {
+            *seen |= cell.is_some();
+        }
+    }
+    let labels = match expr {
+        Expr::Vector(selector) => known_labels(&selector.matchers),
+        _ => Labels::empty(),
+    };
+    Ok(absence(labels, &present))
+}
+
+fn absent_over_time(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<Value, EvalError> {
+    let expr = arg(call, 0)?;
+    let input = evaluator.range_input(expr, steps)?;
+    evaluator.spend(input.tracks.len(), steps)?;
+    let mut present = vec![false; steps.count];
+    for (_, track) in &input.tracks {
+        let mut cursor = Cursor::default();
+        for (step, seen) in present.iter_mut().enumerate() {
+            let end_ms = input.ends.time_ms(step);
+            *seen |= !cursor.view(track, end_ms.saturating_sub(input.range_ms), end_ms).is_empty();
+        }
+    }
+    let labels = match expr {
+        Expr::Matrix(matrix) => known_labels(&matrix.vector.matchers),
+        _ => Labels::empty(),
+    };
+    Ok(absence(labels, &present))
+}
+
+fn absence(labels: Labels, present: &[bool]) -> Value {
+    let cells = present.iter().map(|seen| (!seen).then_some(SampleValue::Float(1.0))).collect();
+    Value::Vector(vec![Series { labels, cells }])
+}
+
+/// What the absent series would be called: labels with exactly one matcher,
+/// which is an equality.
+fn known_labels(matchers: &[Matcher]) -> Labels {
+    let is_only = |name: &str| matchers.iter().filter(|matcher| matcher.name == name).count() == 1;
+    let known = matchers
+        .iter()
+        .filter(|matcher| matcher.op == MatchOp::Equal && matcher.name != METRIC_NAME && is_only(&matcher.name));
+    Labels::from_pairs(known.map(|matcher| (matcher.name.as_str(), matcher.value.as_str())))
+        .unwrap_or_else(|_| Labels::empty())
+}

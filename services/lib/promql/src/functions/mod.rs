@@ -1,0 +1,119 @@
+//! The functions, a file per family. A family's table says what each of its
+//! functions takes and gives; what is in no table is not supported.
+
+mod absent;
+mod histogram;
+mod labels;
+mod math;
+mod order;
+mod over_time;
+mod rate;
+mod time;
+
+use std::fmt;
+
+use crate::eval::Evaluator;
+use crate::notes::NoteSet;
+use crate::steps::Steps;
+use crate::track::RangeView;
+use crate::value::Value;
+use crate::{Call, EvalError, SampleValue, ValueType};
+
+/// A function and what it takes.
+pub struct Function {
+    pub name: &'static str,
+    /// Types of the arguments; how many may be left out is the parser's to know.
+    pub args: &'static [ValueType],
+    pub returns: ValueType,
+    pub(crate) implementation: Implementation,
+}
+
+pub(crate) enum Implementation {
+    /// Of the samples in a range, series by series and step by step.
+    Range(RangeFunction),
+    /// Of one float at a time.
+    Math(fn(f64) -> f64),
+    /// Evaluates its arguments itself.
+    Custom(fn(&mut Evaluator<'_>, &Call, &Steps) -> Result<Value, EvalError>),
+}
+
+/// A function of a range vector. With two arguments the first is a scalar,
+/// handed over as `param`; else that is NaN.
+pub(crate) struct RangeFunction {
+    pub keeps_name: bool,
+    /// Makes sense for counters only: other names get an info.
+    pub of_counters: bool,
+    pub apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>,
+}
+
+impl Function {
+    const fn range(name: &'static str, apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>) -> Self {
+        let function = RangeFunction { keeps_name: false, of_counters: false, apply };
+        Self {
+            name,
+            args: &[ValueType::Matrix],
+            returns: ValueType::Vector,
+            implementation: Implementation::Range(function),
+        }
+    }
+
+    const fn math(name: &'static str, map: fn(f64) -> f64) -> Self {
+        Self { name, args: &[ValueType::Vector], returns: ValueType::Vector, implementation: Implementation::Math(map) }
+    }
+
+    const fn custom(
+        name: &'static str,
+        args: &'static [ValueType],
+        eval: fn(&mut Evaluator<'_>, &Call, &Steps) -> Result<Value, EvalError>,
+    ) -> Self {
+        Self { name, args, returns: ValueType::Vector, implementation: Implementation::Custom(eval) }
+    }
+
+    const fn returning(self, returns: ValueType) -> Self {
+        Self { returns, ..self }
+    }
+}
+
+const FAMILIES: [&[Function]; 8] = [
+    rate::FUNCTIONS,
+    over_time::FUNCTIONS,
+    math::FUNCTIONS,
+    histogram::FUNCTIONS,
+    labels::FUNCTIONS,
+    absent::FUNCTIONS,
+    order::FUNCTIONS,
+    time::FUNCTIONS,
+];
+
+pub(crate) fn find(name: &str) -> Option<&'static Function> {
+    FAMILIES.into_iter().flatten().find(|function| function.name == name)
+}
+
+/// The names of all functions that are there, by family.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    FAMILIES.into_iter().flatten().map(|function| function.name)
+}
+
+/// A string argument; the parser has checked its type.
+fn string_arg<'a>(call: &'a Call, index: usize) -> Result<&'a str, EvalError> {
+    match call.args.get(index) {
+        Some(crate::Expr::String(text)) => Ok(text),
+        _ => Err(EvalError::Type { expected: "a string", context: "an argument" }),
+    }
+}
+
+fn arg(call: &Call, index: usize) -> Result<&crate::Expr, EvalError> {
+    call.args.get(index).ok_or(EvalError::Type { expected: "another argument", context: "a function" })
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

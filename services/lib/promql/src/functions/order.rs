@@ -1,0 +1,47 @@
+//! `sort` and `sort_desc`. They order instant queries only, as in Prometheus.
+
+use std::cmp::Ordering;
+
+use super::{Function, arg};
+use crate::ValueType::Vector;
+use crate::eval::Evaluator;
+use crate::steps::Steps;
+use crate::value::{Series, Value};
+use crate::{Call, EvalError, SampleValue};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::custom("sort", &[Vector], |evaluator, call, steps| sorted(evaluator, call, steps, ascending)),
+    Function::custom("sort_desc", &[Vector], |evaluator, call, steps| sorted(evaluator, call, steps, descending)),
+];
+
+fn sorted(
+    evaluator: &mut Evaluator<'_>,
+    call: &Call,
+    steps: &Steps,
+    order: fn(f64, f64) -> Ordering,
+) -> Result<Value, EvalError> {
+    let mut vector = evaluator.vector(arg(call, 0)?, steps)?;
+    if steps.count == 1 {
+        // Only floats have an order.
+        vector.retain(|series| matches!(series.cells.first(), Some(Some(SampleValue::Float(_)))));
+        vector.sort_by(|a, b| order(first(a), first(b)));
+    }
+    Ok(Value::Vector(vector))
+}
+
+fn first(series: &Series) -> f64 {
+    match series.cells.first() {
+        Some(Some(SampleValue::Float(value))) => *value,
+        _ => f64::NAN,
+    }
+}
+
+/// NaN last.
+pub(crate) fn ascending(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
+/// NaN last.
+pub(crate) fn descending(a: f64, b: f64) -> Ordering {
+    b.partial_cmp(&a).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
