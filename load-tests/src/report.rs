@@ -19,7 +19,7 @@ pub fn push(runs: &[Measured]) -> String {
         row("samples", &|run| run.samples.to_string()),
         row("samples counted by a query", &|run| match &run.counted {
             Ok(counted) => counted.to_string(),
-            Err(error) => format!("failed: {error:.60}"),
+            Err(_) => "failed, see below".to_owned(),
         }),
         row("samples/s", &|run| format!("{:.0}", run.samples as f64 / run.wall.as_secs_f64())),
         row("server CPU s, pushing", &|run| format!("{:.2}", run.push_cpu_seconds)),
@@ -39,7 +39,9 @@ pub fn push(runs: &[Measured]) -> String {
             }));
         }
     }
-    table(&rows)
+    let failed = runs.iter().filter_map(|run| Some((&run.name, run.counted.as_ref().err()?)));
+    let failed = failed.map(|(name, error)| format!("{name}: counting failed: {error}\n"));
+    table(&rows) + &failed.collect::<String>()
 }
 
 /// Folders of a Tidegate data folder; those of the peers are their own business.

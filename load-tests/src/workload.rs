@@ -6,10 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use tidegate_testkit::Series;
 
-/// What the peers and Tidegate are counted by in the end.
-pub const JOB: &str = "load";
-
+const JOB: &str = "load";
 const METRICS_PER_HOST: usize = 200;
+const DEVICES: usize = 8;
 const JITTER_MS: u64 = 8;
 
 /// How much is generated, and how it is cut into requests.
@@ -18,8 +17,8 @@ pub struct Shape {
     /// Time series; 200 of them make a host.
     #[arg(long, default_value_t = 50_000)]
     pub series: usize,
-    /// Labels of a series, the metric's name included; at least 3.
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(3..=30))]
+    /// Labels of a series, the metric's name included; at least 4.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(4..=30))]
     pub labels: u8,
     /// Time between two samples of a series.
     #[arg(long, default_value = "15s", value_parser = humantime::parse_duration)]
@@ -74,13 +73,23 @@ impl Workload {
     }
 }
 
+/// The names of all metrics that `series` series have.
+pub fn names(series: usize) -> Vec<String> {
+    let names = (0..series.min(METRICS_PER_HOST)).step_by(DEVICES).map(name);
+    names.collect()
+}
+
+fn name(metric: usize) -> String {
+    let kind = if is_counter(metric) { "total" } else { "value" };
+    format!("load_node_{:02}_{kind}", metric / DEVICES)
+}
+
 fn labels(index: usize, count: usize) -> Series {
     let (host, metric) = (index / METRICS_PER_HOST, index % METRICS_PER_HOST);
-    let kind = if is_counter(metric) { "total" } else { "value" };
     // 25 names of 8 devices each, as a host has cores, disks and interfaces.
-    let name = format!("load_node_{:02}_{kind}", metric / 8);
+    let name = name(metric);
     let all = [
-        ("device", format!("dev{}", metric % 8)),
+        ("device", format!("dev{}", metric % DEVICES)),
         ("instance", format!("host-{host:05}.example.net:9100")),
         ("region", format!("region-{}", host % 4)),
         ("zone", format!("region-{}{}", host % 4, char::from(b'a' + (host / 4 % 3) as u8))),
@@ -98,7 +107,7 @@ fn labels(index: usize, count: usize) -> Series {
 
 /// Every other name is a counter's.
 fn is_counter(metric: usize) -> bool {
-    metric / 8 % 2 == 1
+    metric / DEVICES % 2 == 1
 }
 
 /// Where the values of one series come from.

@@ -7,13 +7,11 @@ const SHAPE: Shape =
 
 #[test]
 fn series_differ_and_have_the_labels_asked_for() {
-    for labels in [3, 6, 9] {
+    for labels in [4, 6, 9] {
         let mut workload = Workload::new(&Shape { labels, ..SHAPE }, 1);
-        // With three labels there is no room for the device.
-        let wanted = if labels == 3 { 1_000 / 8 } else { 1_000 };
         let round = workload.round(0);
         assert!(round.iter().all(|series| series.labels.len() == usize::from(labels)));
-        assert_eq!(round.iter().map(|series| series.labels.clone()).collect::<HashSet<_>>().len(), wanted);
+        assert_eq!(round.iter().map(|series| series.labels.clone()).collect::<HashSet<_>>().len(), 1_000);
     }
 }
 
@@ -35,4 +33,13 @@ fn a_seed_gives_the_same_values_again() {
     let (mut one, mut other) = (Workload::new(&SHAPE, 7), Workload::new(&SHAPE, 7));
     assert_eq!(one.round(0), other.round(0));
     assert_ne!(one.round(1), Workload::new(&SHAPE, 8).round(1));
+}
+
+#[test]
+fn the_names_are_those_of_the_series() {
+    for series in [10, 200, 1_000] {
+        let mut workload = Workload::new(&Shape { series, ..SHAPE }, 1);
+        let used: HashSet<String> = workload.round(0).iter().map(|series| series.name().to_owned()).collect();
+        assert_eq!(used, names(series).into_iter().collect());
+    }
 }
