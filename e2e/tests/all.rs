@@ -1,0 +1,27 @@
+//! All scenarios, in one program so that they run side by side. Each has a server, a folder and ports of its own, and an
+//! end in time.
+
+#[path = "all/archive.rs"]
+mod archive;
+#[path = "all/bad_grpc.rs"]
+mod bad_grpc;
+#[path = "all/bad_http.rs"]
+mod bad_http;
+#[path = "all/crash.rs"]
+mod crash;
+#[path = "all/disk_full.rs"]
+mod disk_full;
+#[path = "all/host.rs"]
+mod host;
+#[path = "all/limits.rs"]
+mod limits;
+#[path = "all/prometheus.rs"]
+mod prometheus;
+#[path = "all/protocols.rs"]
+mod protocols;
+#[path = "all/starting.rs"]
+mod starting;
+#[path = "all/stream.rs"]
+mod stream;
+#[path = "all/support.rs"]
+mod support;

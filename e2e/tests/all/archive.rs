@@ -1,0 +1,81 @@
+//! An hour that is over is shipped as Parquet, which DuckDB reads; the queries go on answering the same.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::ensure;
+use tidegate_testkit::remote_write::{self, Version};
+use tidegate_testkit::{Series, Server, eventually, now_ms, skipped};
+
+use crate::support::{SEEN_LIMIT, gives};
+
+const HOUR_MS: i64 = 3_600_000;
+/// The fragment's close (70 s), its flush, sealing and shipping, and room for a busy machine.
+const SHIPPED_LIMIT: Duration = Duration::from_secs(150);
+
+const HOSTS: usize = 10;
+const SAMPLES: i64 = 60;
+
+/// Half an hour of the previous hour, in the middle of it, 30 s apart.
+fn series() -> Vec<Series> {
+    let start = (now_ms().div_euclid(HOUR_MS) - 1) * HOUR_MS + 900_000;
+    let of_host = |host: usize| {
+        let mut series = Series::new("archived", &[("host", &format!("h{host}"))]);
+        series.samples = (0..SAMPLES).map(|index| (start + index * 30_000, (host as i64 * index) as f64)).collect();
+        series
+    };
+    (0..HOSTS).map(of_host).collect()
+}
+
+fn parquet_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            parquet_files(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "parquet") {
+            found.push(path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn duckdb_reads_a_shipped_hour() -> anyhow::Result<()> {
+    let Some(python) = skipped::python_with("duckdb", "duckdb_reads_a_shipped_hour") else { return Ok(()) };
+    let mut server = Server::quiet_options().set("compactor.settle_seconds", 1).start().await?;
+    let answer = remote_write::send(&server.http_url(), Version::V1, &series()).await?;
+    ensure!(answer.status().is_success(), "{answer:?}");
+    let total = HOSTS as f64 * SAMPLES as f64;
+    let query = "sum(count_over_time(archived[3h]))";
+    gives(&server.api(), query, total, SEEN_LIMIT + Duration::from_secs(90)).await?;
+
+    let archive = server.data_dir().join("archive");
+    let done = eventually("the hour is shipped", SHIPPED_LIMIT, Duration::from_secs(1), async || {
+        let mut files = Vec::new();
+        parquet_files(&archive, &mut files);
+        let hour = files.first().and_then(|file| file.parent()).map(Path::to_owned);
+        Ok(hour.filter(|hour| hour.join("_SUCCESS").exists()))
+    })
+    .await?;
+    ensure!(done.to_string_lossy().contains("tenant=default/resolution=5s/date="), "{}", done.display());
+
+    let sql = format!(
+        "SELECT name, count(DISTINCT labels['host']), sum(count), min(window_start) < max(window_start), \
+         sum(sum) FROM read_parquet('{}/**/*.parquet') GROUP BY name",
+        archive.display()
+    );
+    let program = format!("import duckdb; print(duckdb.sql({sql:?}).fetchall())");
+    let output = Command::new(python).args(["-c", &program]).output()?;
+    let sum: i64 = (0..HOSTS as i64).map(|host| host * SAMPLES * (SAMPLES - 1) / 2).sum();
+    let expected = format!("[('archived', {HOSTS}, {total}, True, {sum}.0)]", total = HOSTS as i64 * SAMPLES);
+    let found = String::from_utf8_lossy(&output.stdout).replace("Decimal('", "").replace("')", "");
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(found.trim().contains(expected.trim_matches(['[', ']'])), "{found}, not {expected}\n{error}");
+
+    gives(&server.api(), query, total, SEEN_LIMIT).await?;
+    ensure!(server.terminate().await?.success(), "{}", server.output());
+    let verify = server.run_on_data("verify")?;
+    let report = format!("{}{}", String::from_utf8_lossy(&verify.stdout), String::from_utf8_lossy(&verify.stderr));
+    ensure!(verify.status.success(), "tidegate verify: {}\n{report}", verify.status);
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The disk fills up: pushes are answered 503 with a time to try again, what was acknowledged stays, and the service
+//! goes on when there is room again. The disk is a small tmpfs in a user and mount namespace of its own.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tidegate_testkit::remote_write::{Version, send};
+use tidegate_testkit::skipped::UNSHARE;
+use tidegate_testkit::{Series, Server, eventually, now_ms};
+
+use crate::support::{SEEN_LIMIT, gives};
+
+const DISK_SIZE: &str = "size=256m";
+
+/// A process that holds the namespaces, and the folder that is a disk within them.
+struct SmallDisk {
+    holder: Child,
+    folder: PathBuf,
+}
+
+impl SmallDisk {
+    fn new(unshare: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let script = "mount -t tmpfs -o \"$0\" tidegate-test \"$1\" && touch \"$1/mounted\" && exec sleep 600";
+        let mut command = Command::new(unshare);
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, DISK_SIZE]).arg(folder);
+        let holder = command.stdin(Stdio::null()).spawn()?;
+        Ok(Self { holder, folder: folder.to_owned() })
+    }
+
+    /// The disk's folder as seen from here.
+    fn outside(&self) -> PathBuf {
+        let inside = self.folder.strip_prefix("/").unwrap_or(&self.folder);
+        Path::new("/proc").join(self.holder.id().to_string()).join("root").join(inside)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Both fail only when the process is gone already.
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+/// Writes a file until nothing more fits.
+fn fill(path: &Path) -> anyhow::Result<()> {
+    let mut file = fs::File::create(path)?;
+    for size in [1 << 20, 4_096, 1] {
+        while file.write_all(&vec![1; size]).is_ok() {}
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_acknowledged() -> anyhow::Result<()> {
+    let Some(unshare) = UNSHARE.or_skip("a_full_disk_loses_nothing_acknowledged") else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let disk = SmallDisk::new(&unshare, folder.path())?;
+    eventually("the small disk is mounted", Duration::from_secs(10), Duration::from_millis(50), async || {
+        Ok(disk.outside().join("mounted").exists().then_some(()))
+    })
+    .await
+    .context("user namespaces have to be allowed: sysctl kernel.unprivileged_userns_clone=1")?;
+    let holder = disk.holder.id().to_string();
+    let enter = ["nsenter", "--target", &holder, "--user", "--mount", "--preserve-credentials"];
+    let mut server = Server::quiet_options().through(&enter).data_dir(&folder.path().join("data")).start().await?;
+
+    let (begin, mut taken) = (now_ms(), 0);
+    let ballast = disk.outside().join("ballast");
+    let mut refused = None;
+    for number in 0..400 {
+        if number == 20 {
+            fill(&ballast)?;
+        }
+        let series: Vec<Series> = (0..500)
+            .map(|index| Series::new("full", &[("index", &index.to_string())]).at(begin + number * 10, 1.0))
+            .collect();
+        let answer = send(&server.http_url(), Version::V1, &series).await;
+        match answer {
+            Ok(answer) if answer.status().is_success() => taken += 1,
+            Ok(answer) => {
+                refused = Some(answer);
+                break;
+            }
+            Err(error) => anyhow::bail!("no answer on a full disk: {error}\n{}", server.output()),
+        }
+    }
+    ensure!(taken >= 20, "only {taken} requests were taken");
+    let refused = refused.context("the disk is full, and everything was taken")?;
+    ensure!(refused.status() == 503, "{refused:?}");
+    ensure!(refused.headers().contains_key("retry-after"), "{refused:?}");
+
+    fs::remove_file(&ballast)?;
+    // By itself, or by the restart that a supervisor makes once the process has ended.
+    let probe = [Series::new("afterwards", &[]).at(now_ms(), 1.0)];
+    let went_on = eventually("it goes on", Duration::from_secs(30), Duration::from_millis(500), async || {
+        Ok(send(&server.http_url(), Version::V1, &probe).await?.status().is_success().then_some(()))
+    })
+    .await;
+    if went_on.is_err() {
+        server.kill9();
+        server.start().await?;
+        ensure!(send(&server.http_url(), Version::V1, &probe).await?.status().is_success(), "{}", server.output());
+    }
+    gives(&server.api(), "count_over_time(afterwards[5m])", 1.0, SEEN_LIMIT).await?;
+    // A request that was refused may be there as well: its answer says only that it is not known to be.
+    let least = (taken * 500) as f64;
+    let counted = eventually("all is there", SEEN_LIMIT, Duration::from_secs(1), async || {
+        let counted = server.api().number("sum(count_over_time(full[10m]))").await?;
+        ensure!(counted >= least, "{counted} of {least}");
+        Ok(Some(counted))
+    })
+    .await?;
+    ensure!(counted == least || counted == least + 500.0, "{counted} counted, {least} acknowledged");
+    Ok(())
+}
