@@ -1,1 +1,152 @@
-//! tidegate-agent
+//! The agent: reads this host every few seconds and pushes to a gateway.
+//!
+//! A batch is encoded once, kept on disk until the gateway has it, and sent
+//! again byte for byte, so that no answer lost on the way counts it twice.
+//! Metric names are those of the Prometheus node exporter where it has one.
+
+mod batch;
+mod buffer;
+mod collect;
+mod error;
+mod metrics;
+mod push;
+mod service;
+#[cfg(test)]
+mod test_gateway;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use prometheus_client::registry::Registry;
+use serde::{Deserialize, Serialize};
+use tidegate_runtime::backoff::Policy;
+use tidegate_runtime::{Health, Target, TaskError, Tasks};
+use tokio::sync::mpsc;
+
+pub use error::Error;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether `tidegate all` reads its host.
+    pub enabled: bool,
+    /// Time between two readings.
+    pub interval_seconds: u64,
+    /// The label `instance`; empty: the name of the host.
+    pub host: String,
+    /// The label `job`.
+    pub job: String,
+    /// Labels that every series gets.
+    pub labels: BTreeMap<String, String>,
+    pub collect: CollectConfig,
+    pub push: PushConfig,
+    pub buffer: BufferConfig,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CollectConfig {
+    /// Where the kernel's files are; another place in a container that sees
+    /// its host's.
+    pub proc_path: PathBuf,
+    pub cpu: bool,
+    pub memory: bool,
+    pub disk: bool,
+    pub filesystem: bool,
+    pub network: bool,
+    pub load: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PushConfig {
+    /// gRPC address of a gateway, `http://HOST:PORT`. Inside `tidegate all` it
+    /// is the process's own.
+    pub endpoint: String,
+    /// Sent as `X-Scope-OrgID` unless empty.
+    pub tenant: String,
+    pub compression: Compression,
+    /// Time for one push, connecting included.
+    pub timeout_seconds: u64,
+    pub backoff: Policy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    Zstd,
+    Gzip,
+    None,
+}
+
+/// What is kept while the gateway cannot be reached; older batches go first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BufferConfig {
+    pub max_age_seconds: u64,
+    pub max_bytes: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval_seconds: 10,
+            host: String::new(),
+            job: "tidegate-agent".into(),
+            labels: BTreeMap::new(),
+            collect: CollectConfig::default(),
+            push: PushConfig::default(),
+            buffer: BufferConfig::default(),
+        }
+    }
+}
+
+impl Default for CollectConfig {
+    fn default() -> Self {
+        Self {
+            proc_path: PathBuf::from("/proc"),
+            cpu: true,
+            memory: true,
+            disk: true,
+            filesystem: true,
+            network: true,
+            load: true,
+        }
+    }
+}
+
+impl Default for PushConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: "http://127.0.0.1:4317".into(),
+            tenant: String::new(),
+            compression: Compression::Zstd,
+            timeout_seconds: 10,
+            backoff: Policy::default(),
+        }
+    }
+}
+
+impl Default for BufferConfig {
+    fn default() -> Self {
+        Self { max_age_seconds: 300, max_bytes: 64 * 1024 * 1024 }
+    }
+}
+
+/// Starts the agent. Batches wait in `data_dir/agent`, which is made.
+///
+/// # Errors
+/// When the configuration makes no sense or the buffer's folder cannot be used.
+pub async fn build(
+    config: Config,
+    data_dir: &Path,
+    registry: &mut Registry,
+    health: &Health,
+    failures: mpsc::Sender<TaskError>,
+) -> Result<Target, Error> {
+    let metrics = metrics::Metrics::register(registry);
+    let mut tasks = Tasks::new(failures);
+    service::start(config, data_dir.join("agent"), metrics, health.part("agent"), &mut tasks).await?;
+    Ok(Target { name: "agent", http: axum::Router::new(), tasks })
+}

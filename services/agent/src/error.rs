@@ -1,0 +1,18 @@
+//! Why the agent cannot start.
+
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("agent.push.endpoint {endpoint:?}: {message}")]
+    Endpoint { endpoint: String, message: String },
+    #[error("agent.push.tenant {0:?} has characters that a header cannot hold")]
+    Tenant(String),
+    #[error("agent.labels: {0:?} is no name of a label")]
+    LabelName(String),
+    #[error("agent.interval_seconds must be at least 1")]
+    Interval,
+    #[error("the buffer folder {}: {source}", path.display())]
+    Buffer { path: PathBuf, source: io::Error },
+}
