@@ -25,12 +25,12 @@ build: tools ## Build target/release/tidegate
 run: build ## Build, then run everything in one process on ./data
 	@exec $(TARGET)/release/tidegate all --data-dir $(DATA)
 
-# The programs are built before the tests, which start them.
+# The programs are built before the tests, which start them. Many scenarios only wait: more threads than cores.
 .PHONY: test
 test: tools ## Run all tests; list those that were skipped
 	@mkdir -p $(TARGET) && rm -f $(SKIPPED)
 	cargo build --locked --workspace --bins
-	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate cargo test --locked --workspace
+	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate RUST_TEST_THREADS=6 cargo test --locked --workspace
 	@if [[ -s $(SKIPPED) ]]; then echo "Skipped, with the line that installs what is missing:"; sort -u $(SKIPPED) | sed 's/^/  /'; \
 	else echo "Nothing was skipped."; fi
 

@@ -20,7 +20,6 @@ async fn what_is_malformed_is_an_invalid_argument() -> anyhow::Result<()> {
     let session = |session: &'static [u8]| PushRequest { session: session.into(), ..good("bad", 1) };
     for (what, request) in [
         ("a session of 3 bytes", session(b"abc")),
-        ("no session", session(b"")),
         ("sequence 0", good("bad", 0)),
         ("no empty first symbol", PushRequest { symbols: vec!["a".to_owned()], ..good("bad", 1) }),
     ] {
