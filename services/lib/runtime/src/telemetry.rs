@@ -17,6 +17,13 @@ pub enum Format {
     Json,
 }
 
+/// What [`Format::Auto`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Text,
+    Json,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
@@ -44,21 +51,20 @@ pub enum TelemetryError {
 ///
 /// # Errors
 /// When the level cannot be read, or logging was started before.
-pub fn start(config: &LogConfig, rust_log: Option<&str>) -> Result<(), TelemetryError> {
+pub fn start(config: &LogConfig, rust_log: Option<&str>) -> Result<Shape, TelemetryError> {
     let filter = filter(config, rust_log)?;
-    let text = match config.format {
-        Format::Auto => std::io::stderr().is_terminal(),
-        Format::Text => true,
-        Format::Json => false,
+    let shape = match config.format {
+        Format::Auto if std::io::stderr().is_terminal() => Shape::Text,
+        Format::Text => Shape::Text,
+        Format::Auto | Format::Json => Shape::Json,
     };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let subscriber = subscriber.with_span_events(FmtSpan::NONE);
-    let started = if text {
-        subscriber.with_ansi(std::io::stderr().is_terminal()).compact().try_init()
-    } else {
-        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    let started = match shape {
+        Shape::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).compact().try_init(),
+        Shape::Json => subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
     };
-    started.map_err(|_| TelemetryError::Twice)
+    started.map(|()| shape).map_err(|_| TelemetryError::Twice)
 }
 
 fn filter(config: &LogConfig, rust_log: Option<&str>) -> Result<EnvFilter, TelemetryError> {

@@ -130,11 +130,11 @@ fn nearest(path: &str, root: &Value) -> Option<String> {
         let whole = strsim::jaro_winkler(path, key);
         // The right name in the wrong section is a good guess too.
         let name = if last(path) == last(key) { 0.9 } else { 0.0 };
-        whole.max(name)
+        (whole.max(name), whole)
     };
     let scored = keys.into_iter().map(|key| (likeness(&key), key));
-    let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-    (best.0 >= 0.7).then_some(best.1)
+    let ((score, _), best) = scored.max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
+    (score >= 0.7).then_some(best)
 }
 
 fn collect_keys(value: &Value, parent: &str, keys: &mut Vec<String>) {

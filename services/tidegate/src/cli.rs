@@ -1,0 +1,129 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tidegate_runtime::config::Sources;
+
+use crate::targets::{Name, Selection};
+
+/// Keeps every acknowledged metric sample exactly once, rolls it up, serves it live and from history.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command, after its name: before and after would not add up.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// Configuration file, YAML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets one key; may be given more than once, goes before file and environment
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    assignments: Vec<String>,
+    /// Folder for everything that is kept on disk [default: ./data]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(flatten)]
+    Run(RunTarget),
+    /// Checks or prints the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunTarget {
+    /// Everything in one process, on a folder of its own
+    All(Settings),
+    /// Takes pushes and appends them to the log
+    Gateway(Settings),
+    /// Folds the log into windows and writes them to the store
+    Rollup(Settings),
+    /// Ships sealed hours from the store to the archive
+    Compactor(Settings),
+    /// Answers queries and streams
+    Query(Settings),
+    /// Reads this host and pushes to a gateway
+    Agent(Settings),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Reads all layers; tells the first mistake, if there is one
+    Check(Settings),
+    /// Prints the whole configuration, defaults included
+    Print(Settings),
+}
+
+impl Command {
+    pub fn settings(&self) -> &Settings {
+        match self {
+            Command::Config(ConfigCommand::Check(settings) | ConfigCommand::Print(settings)) => settings,
+            Command::Run(target) => match target {
+                RunTarget::All(settings)
+                | RunTarget::Gateway(settings)
+                | RunTarget::Rollup(settings)
+                | RunTarget::Compactor(settings)
+                | RunTarget::Query(settings)
+                | RunTarget::Agent(settings) => settings,
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// The layers of configuration above the defaults.
+    pub fn sources(&self) -> Sources {
+        let mut assignments = self.assignments.clone();
+        if let Some(data_dir) = &self.data_dir {
+            // A JSON string is YAML, whatever the folder is called.
+            let folder = serde_json::Value::from(data_dir.to_string_lossy());
+            assignments.push(format!("data_dir={folder}"));
+        }
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Sources { file: self.config.clone(), environment, assignments }
+    }
+}
+
+impl RunTarget {
+    pub fn selection(&self) -> Selection {
+        match self {
+            RunTarget::All(_) => Selection::All,
+            RunTarget::Gateway(_) => Selection::One(Name::Gateway),
+            RunTarget::Rollup(_) => Selection::One(Name::Rollup),
+            RunTarget::Compactor(_) => Selection::One(Name::Compactor),
+            RunTarget::Query(_) => Selection::One(Name::Query),
+            RunTarget::Agent(_) => Selection::One(Name::Agent),
+        }
+    }
+}
+
+/// Writes a command's answer to standard output.
+pub fn answer(text: &str) -> anyhow::Result<ExitCode> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // A reader that has seen enough, such as `head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Tells on standard error why the program ends.
+pub fn complain(error: &anyhow::Error) {
+    // Nobody is left to tell when this fails.
+    writeln!(std::io::stderr(), "tidegate: {error:#}").ok();
+}
+
+#[cfg(test)]
+mod tests;

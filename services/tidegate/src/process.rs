@@ -1,0 +1,150 @@
+//! One process's life: ports, adapters, targets; then serving; then the end,
+//! in order.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use prometheus_client::registry::Registry;
+use tidegate_runtime::server::{self, ListenError, Protocol, Server, ServerMetrics};
+use tidegate_runtime::shutdown::{self, Signals};
+use tidegate_runtime::telemetry::Shape;
+use tidegate_runtime::{Health, Target, TaskError, Tasks, admin, process_metrics};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::assemble::{self, Assembly, Shared};
+use crate::banner::{self, Places};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::targets::Selection;
+
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the selected targets until a signal or the failure of a task.
+///
+/// # Errors
+/// When the process cannot start.
+pub async fn run(selection: Selection, mut config: Config, logs: Shape) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new().context("installing signal handlers")?;
+    let mut data_dir = DataDir::create(&config.data_dir)?;
+    let ports = Ports::open(selection, &mut config).await?;
+    if let Err(error) = data_dir.announce(ports.http_address) {
+        tracing::warn!(%error, "`tidegate verify` will not find this process");
+    }
+
+    let (failures, mut failed) = mpsc::channel(16);
+    let mut shared = Shared { registry: Registry::default(), health: Health::new(), failures: failures.clone() };
+    let ending = shared.health.part("process");
+    process_metrics::register(&mut shared.registry);
+    let metrics = ServerMetrics::register(&mut shared.registry);
+    let assembly = assemble::targets(selection, &config, &data_dir, &mut shared).await?;
+    let Assembly { targets, http, grpc } = assembly;
+    let http = http.merge(admin::router(Arc::new(shared.registry), shared.health.clone(), VERSION));
+    let grpc = grpc.map(tonic::service::Routes::into_axum_router);
+    announce(selection, &config, &ports, logs);
+    let servers = serve(ports, http, grpc, &config, metrics, failures);
+    ending.ready();
+
+    let failure = tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping");
+            None
+        }
+        failure = failed.recv() => failure,
+    };
+    signals.exit_on_next();
+    ending.not_ready("stopping");
+    if let Some(error) = &failure {
+        tracing::error!(%error, "stopping, because a part of the process failed");
+    }
+    let stuck = stop(servers, targets, Duration::from_secs(config.shutdown.limit_seconds)).await;
+    // Last, as the targets write until they have stopped.
+    drop(data_dir);
+    tracing::info!("stopped");
+    Ok(if failure.is_none() && stuck.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The open ports. Only a gateway takes gRPC.
+struct Ports {
+    http: TcpListener,
+    http_address: SocketAddr,
+    grpc: Option<TcpListener>,
+}
+
+impl Ports {
+    /// Opens what the targets need and notes in `config` which ports those
+    /// are, as port 0 means any.
+    async fn open(selection: Selection, config: &mut Config) -> Result<Self, ListenError> {
+        let http = server::listen("http.listen", config.http.listen).await?;
+        let http_address = http.local_addr().unwrap_or(config.http.listen);
+        config.http.listen = http_address;
+        let grpc = match selection.takes_grpc() {
+            true => Some(server::listen("grpc.listen", config.grpc.listen).await?),
+            false => None,
+        };
+        if let Some(address) = grpc.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            config.grpc.listen = address;
+        }
+        Ok(Self { http, http_address, grpc })
+    }
+}
+
+fn announce(selection: Selection, config: &Config, ports: &Ports, logs: Shape) {
+    let (http, grpc) = (config.http.listen, ports.grpc.as_ref().map(|_| config.grpc.listen));
+    if logs == Shape::Text && selection == Selection::All {
+        let places = Places { http, grpc: config.grpc.listen, data_dir: &config.data_dir };
+        // Who closed standard output does not want to read it.
+        std::io::stdout().write_all(banner::text(&places, VERSION).as_bytes()).ok();
+    } else {
+        let grpc = grpc.map(tracing::field::display);
+        tracing::info!(version = VERSION, %http, grpc, data_dir = %config.data_dir.display(), "running");
+    }
+}
+
+fn serve(
+    ports: Ports,
+    http: Router,
+    grpc: Option<Router>,
+    config: &Config,
+    metrics: ServerMetrics,
+    failures: mpsc::Sender<TaskError>,
+) -> Tasks {
+    let mut servers = Tasks::new(failures);
+    let server = Server {
+        listener: ports.http,
+        protocol: Protocol::Http,
+        router: http,
+        limits: config.http.limits.clone(),
+        metrics: metrics.clone(),
+    };
+    servers.spawn("http", |cancel| server.serve(cancel));
+    if let (Some(listener), Some(router)) = (ports.grpc, grpc) {
+        let limits = config.grpc.limits.clone();
+        let server = Server { listener, protocol: Protocol::Grpc, router, limits, metrics };
+        servers.spawn("grpc", |cancel| server.serve(cancel));
+    }
+    servers
+}
+
+/// The agent first, so that its last batch still arrives; then the ports,
+/// with the queries' streams, which would never end by themselves; then the
+/// targets from the front of the path to its end.
+async fn stop(servers: Tasks, targets: Vec<Target>, limit: Duration) -> Vec<TaskError> {
+    let begun = tokio::time::Instant::now();
+    let left = || limit.saturating_sub(begun.elapsed());
+    let (agents, others): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| target.name == "agent");
+    let mut stuck = shutdown::drain(agents, left()).await;
+    servers.cancel();
+    others.iter().filter(|target| target.name == "query").for_each(|target| target.tasks.cancel());
+    if let Err(error) = servers.stop(left()).await {
+        tracing::error!(%error, "ports did not close in time");
+        stuck.push(error);
+    }
+    stuck.extend(shutdown::drain(others, left()).await);
+    stuck
+}
