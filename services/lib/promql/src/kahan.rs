@@ -116,3 +116,6 @@ pub(crate) fn quantile(phi: f64, values: &mut [f64]) -> f64 {
 pub(crate) fn nan_first(a: f64, b: f64) -> std::cmp::Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -238,6 +238,3 @@ pub(crate) fn advance<T>(index: &mut usize, items: &[T], before: impl Fn(&T) -> 
         *index += 1;
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -95,7 +95,7 @@ pub fn function_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// A string argument; the parser has checked its type.
-fn string_arg<'a>(call: &'a Call, index: usize) -> Result<&'a str, EvalError> {
+fn string_arg(call: &Call, index: usize) -> Result<&str, EvalError> {
     match call.args.get(index) {
         Some(crate::Expr::String(text)) => Ok(text),
         _ => Err(EvalError::Type { expected: "a string", context: "an argument" }),

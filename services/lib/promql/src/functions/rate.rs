@@ -61,7 +61,12 @@ fn float_change(view: &RangeView<'_>, change: Change) -> Option<SampleValue> {
     if change != Change::Delta {
         growth += view.floats.correction();
     }
-    let samples = Samples { first_ms: first.time_ms, last_ms: last.time_ms, count: view.floats.count() };
+    let samples = Samples {
+        first_ms: first.time_ms,
+        last_ms: last.time_ms,
+        count: view.floats.count(),
+        cut_edges: view.floats.cut_edges(),
+    };
     let zero = (change != Change::Delta && growth > 0.0 && first.value >= 0.0).then(|| first.value / growth);
     Some(SampleValue::Float(growth * extrapolation(view, &samples, zero, change)?))
 }
@@ -87,7 +92,7 @@ fn delta_change(view: &RangeView<'_>, change: Change) -> Option<SampleValue> {
 fn gauge_delta(view: &RangeView<'_>) -> Option<SampleValue> {
     let (first, last) = (view.deltas.first()?, view.deltas.last()?);
     let count = view.deltas.len() as u64;
-    let samples = Samples { first_ms: first.time_ms, last_ms: last.time_ms, count };
+    let samples = Samples { first_ms: first.time_ms, last_ms: last.time_ms, count, cut_edges: (false, false) };
     Some(SampleValue::Float((last.value - first.value) * extrapolation(view, &samples, None, Change::Delta)?))
 }
 
@@ -95,12 +100,15 @@ struct Samples {
     first_ms: i64,
     last_ms: i64,
     count: u64,
+    /// Whether there are unknown samples up to the start, and to the end.
+    cut_edges: (bool, bool),
 }
 
 /// The factor that carries the growth between the first and last sample to the
 /// edges of the range: up to an edge that lies within 1.1 mean distances, half
 /// a distance past the samples otherwise, and for counters not past the zero
-/// that `zero_distance` (first value / growth) puts before the first sample.
+/// that `zero_distance` (first value / growth) puts before the first sample. An
+/// edge that cuts a block has samples up to it.
 fn extrapolation(view: &RangeView<'_>, samples: &Samples, zero_distance: Option<f64>, change: Change) -> Option<f64> {
     if samples.count < 2 || samples.last_ms <= samples.first_ms {
         return None;
@@ -110,14 +118,14 @@ fn extrapolation(view: &RangeView<'_>, samples: &Samples, zero_distance: Option<
     let mean_distance = sampled / (samples.count - 1) as f64;
     let threshold = mean_distance * 1.1;
     let mut to_start = seconds(view.start_ms, samples.first_ms);
-    if to_start >= threshold {
+    if to_start >= threshold && !samples.cut_edges.0 {
         to_start = mean_distance / 2.0;
     }
     if let Some(distance) = zero_distance {
         to_start = to_start.min(sampled * distance);
     }
     let mut to_end = seconds(samples.last_ms, view.end_ms);
-    if to_end >= threshold {
+    if to_end >= threshold && !samples.cut_edges.1 {
         to_end = mean_distance / 2.0;
     }
     let factor = (sampled + to_start + to_end) / sampled;
@@ -134,7 +142,7 @@ fn histogram_change(view: &RangeView<'_>, change: Change, notes: &mut NoteSet) -
         }
     };
     let count = view.histograms.len() as u64;
-    let samples = Samples { first_ms: first.time_ms, last_ms: last.time_ms, count };
+    let samples = Samples { first_ms: first.time_ms, last_ms: last.time_ms, count, cut_edges: (false, false) };
     let zero = (change != Change::Delta && grown.count > 0.0 && first.value.count >= 0.0)
         .then(|| first.value.count / grown.count);
     let factor = extrapolation(view, &samples, zero, change)?;

@@ -184,7 +184,8 @@ fn merge<K: Ord + Copy>(a: &[(K, f64)], b: &[(K, f64)], sign: f64) -> Vec<(K, f6
     loop {
         let pair = match (a.peek().copied(), b.peek().copied()) {
             (Some((left, count)), Some((right, other))) if left == right => {
-                (a.next(), b.next());
+                a.next();
+                b.next();
                 (left, count + sign * other)
             }
             (Some((left, count)), Some((right, _))) if left < right => {

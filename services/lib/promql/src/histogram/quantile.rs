@@ -124,6 +124,10 @@ fn distribution_quantile(buckets: &[Bucket], phi: f64) -> f64 {
     let mut before = 0.0;
     for bucket in buckets {
         if before + bucket.count >= rank * (1.0 - RANK_TOLERANCE) {
+            if bucket.lower == 0.0 || bucket.upper == 0.0 {
+                // The sketch's bucket of zero and of what is nearly zero.
+                return 0.0;
+            }
             let part = ((rank - before) / bucket.count).clamp(0.0, 1.0);
             return interpolate(bucket.lower, bucket.upper, part, true);
         }

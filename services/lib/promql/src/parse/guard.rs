@@ -49,10 +49,11 @@ pub(super) fn check(query: &str) -> Result<(), ParseError> {
                     check_duration(text)?;
                 }
             }
-            Token::Word(_) | Token::Other => {}
+            Token::Word(_) | Token::Comment | Token::Other => {}
         }
-        // A sign between `offset` and its number changes nothing.
-        if !matches!((previous, token), (Token::Word(_), Token::Operator("+" | "-"))) {
+        // A sign or comment between `offset` and its number changes nothing.
+        let is_between = matches!(token, Token::Comment | Token::Operator("+" | "-"));
+        if !(is_between && matches!(previous, Token::Word(_))) {
             previous = token;
         }
     }
@@ -125,6 +126,7 @@ enum Token<'a> {
     Operator(&'a str),
     Word(&'a str),
     Number(&'a str),
+    Comment,
     Other,
 }
 
@@ -144,6 +146,9 @@ impl<'a> Iterator for Tokens<'a> {
         let length = match first {
             '"' | '\'' | '`' => string_length(self.rest, first),
             '#' => self.rest.find(['\n', '\r']).unwrap_or(self.rest.len()),
+            '0'..='9' | '.' => number_length(self.rest),
+            // Of a subquery; a name may begin with it too, which does no harm.
+            ':' => 1,
             _ if is_word(first) => self.rest.find(|c| !is_word(c)).unwrap_or(self.rest.len()),
             '=' | '!' | '<' | '>' => 1 + usize::from(self.rest[1..].starts_with(['=', '~'])),
             _ => first.len_utf8(),
@@ -156,10 +161,25 @@ impl<'a> Iterator for Tokens<'a> {
             ',' => Token::Comma,
             '+' | '-' | '*' | '/' | '%' | '^' | '@' | '=' | '!' | '<' | '>' => Token::Operator(text),
             '0'..='9' | '.' => Token::Number(text),
+            '#' => Token::Comment,
             _ if is_word(first) => Token::Word(text),
             _ => Token::Other,
         })
     }
+}
+
+/// A number or duration; `1e+9` is one token, as it is to the parser.
+fn number_length(text: &str) -> usize {
+    let is_hex = text.starts_with("0x") || text.starts_with("0X");
+    let mut after_exponent = false;
+    for (index, c) in text.char_indices() {
+        let is_sign = after_exponent && matches!(c, '+' | '-');
+        if !(c.is_ascii_alphanumeric() || c == '.' || is_sign) {
+            return index;
+        }
+        after_exponent = !is_hex && matches!(c, 'e' | 'E');
+    }
+    text.len()
 }
 
 fn string_length(text: &str, quote: char) -> usize {

@@ -136,14 +136,23 @@ impl<'a> FloatView<'a> {
 
     /// Whether an edge of the range cuts a block, so that samples are missing.
     pub fn is_cut(&self) -> bool {
-        let entries = self.entries();
-        let cut = |entry: Option<&Entry>| entry.is_some_and(|entry| self.cuts_left(entry) || self.cuts_right(entry));
-        if entries.is_empty() {
+        if self.is_empty() {
             // Inside of one block, of which neither end is known here.
             let around = self.floats.entries.get(self.low);
             return around.is_some_and(|entry| self.cuts_left(entry) && self.cuts_right(entry));
         }
-        cut(entries.first()) || cut(entries.last())
+        let (left, right) = self.cut_edges();
+        left || right
+    }
+
+    /// Whether samples that are not known lie between the start of the range and
+    /// the first known one, and between the last known one and the end.
+    pub fn cut_edges(&self) -> (bool, bool) {
+        let entries = self.entries();
+        (
+            entries.first().is_some_and(|entry| self.cuts_left(entry)),
+            entries.last().is_some_and(|entry| self.cuts_right(entry)),
+        )
     }
 
     pub fn first(&self) -> Option<FloatPoint> {
