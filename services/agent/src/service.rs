@@ -165,23 +165,27 @@ struct Sender {
 
 impl Sender {
     async fn run(mut self, cancel: CancellationToken) -> Result<(), Infallible> {
-        while !cancel.is_cancelled() {
-            let wait = Duration::from_millis(self.backoff.wait_ms(self.now_ms()));
-            if !wait.is_zero() {
-                tokio::select! {
-                    () = cancel.cancelled() => break,
-                    () = tokio::time::sleep(wait) => {}
-                }
-            }
+        // A push cut off here is sent again below; the gateway knows the batch.
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = self.send_for_ever() => {}
+        }
+        tokio::time::timeout(FAREWELL, self.send_the_rest()).await.ok();
+        Ok(())
+    }
+
+    async fn send_for_ever(&mut self) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(self.backoff.wait_ms(self.now_ms()))).await;
             if !self.send_oldest().await {
-                tokio::select! {
-                    () = cancel.cancelled() => break,
-                    () = self.shared.added.notified() => {}
-                }
+                self.shared.added.notified().await;
             }
         }
-        tokio::time::timeout(FAREWELL, self.say_farewell()).await.ok();
-        Ok(())
+    }
+
+    /// Without waiting: what the gateway does not take now stays on disk.
+    async fn send_the_rest(&mut self) {
+        while self.backoff.wait_ms(self.now_ms()) == 0 && self.send_oldest().await {}
     }
 
     /// Whether there was a batch to send.
@@ -196,11 +200,6 @@ impl Sender {
             self.shared.buffer(move |buffer| buffer.remove(index)).await;
         }
         true
-    }
-
-    /// Without waiting: what the gateway does not take now stays on disk.
-    async fn say_farewell(&mut self) {
-        while self.backoff.wait_ms(self.now_ms()) == 0 && self.send_oldest().await {}
     }
 
     fn settle(&mut self, outcome: Outcome) -> Fate {

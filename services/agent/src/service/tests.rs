@@ -96,6 +96,19 @@ async fn what_waits_outlives_the_agent_and_goes_first() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_hangs_does_not_hold_the_end_up_and_gets_the_batch_again() {
+    let gateway = Gateway::start([Answer::Lose]).await;
+    let (proc, data) = (host(), tempfile::tempdir().expect("a folder"));
+    let mut config = config(gateway.endpoint(), &proc);
+    config.push.timeout_seconds = 60;
+    let target = start_agent(config, &data, &Health::new()).await;
+    gateway.wait_for(1).await;
+    target.tasks.stop(Duration::from_secs(5)).await.expect("stops");
+    let received = gateway.received();
+    assert!(received.len() >= 2 && received[1].bytes == received[0].bytes, "{:?}", sequences(&received));
+}
+
+#[tokio::test]
 async fn settings_that_make_no_sense_are_refused() {
     let (proc, data) = (host(), tempfile::tempdir().expect("a folder"));
     let good = config("http://127.0.0.1:1".into(), &proc);
