@@ -33,21 +33,35 @@ enum Temporality {
     Delta,
 }
 
-pub fn decode<'a>(body: &'a [u8], scratch: &mut Scratch, sink: &mut impl Sink) -> Result<Header<'a>, DecodeError> {
-    let header = read_header(body, scratch)?;
-    let mut reader = Reader::new(body);
-    let mut index = 0;
-    while let Some(key) = reader.key()? {
-        match key {
-            SERIES => {
-                series(index, body, reader.bytes()?, scratch, sink)?;
-                index += 1;
-            }
-            METADATA => metadata(body, reader.bytes()?, scratch, sink)?,
-            other => reader.skip(other)?,
-        }
+/// A push whose header and symbols are read.
+pub struct Push<'a> {
+    pub header: Header<'a>,
+    body: &'a [u8],
+}
+
+impl<'a> Push<'a> {
+    /// Reads the header; `scratch` then holds the symbols for
+    /// [`Push::decode`].
+    pub fn open(body: &'a [u8], scratch: &mut Scratch) -> Result<Self, DecodeError> {
+        Ok(Self { header: read_header(body, scratch)?, body })
     }
-    Ok(header)
+
+    /// Tells `sink` the series; `scratch` is the one given to [`Push::open`].
+    pub fn decode(&self, scratch: &mut Scratch, sink: &mut impl Sink) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(self.body);
+        let mut index = 0;
+        while let Some(key) = reader.key()? {
+            match key {
+                SERIES => {
+                    series(index, self.body, reader.bytes()?, scratch, sink)?;
+                    index += 1;
+                }
+                METADATA => metadata(self.body, reader.bytes()?, scratch, sink)?,
+                other => reader.skip(other)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The header and the symbols, wherever they stand.

@@ -8,7 +8,11 @@ use crate::ingest::recorder::{Recorded, Recorder};
 
 fn read(body: &[u8]) -> (Result<Header<'_>, DecodeError>, Recorder) {
     let mut recorder = Recorder::default();
-    let result = decode(body, &mut Scratch::new(LabelLimits::default()), &mut recorder);
+    let mut scratch = Scratch::new(LabelLimits::default());
+    let result = Push::open(body, &mut scratch).and_then(|push| {
+        push.decode(&mut scratch, &mut recorder)?;
+        Ok(push.header)
+    });
     (result, recorder)
 }
 

@@ -1,0 +1,129 @@
+use tidegate_codec::stored::Record;
+use tidegate_model::{Labels, MetricType};
+
+use super::*;
+use crate::config::Limits;
+use crate::series_cap::SeriesCap;
+
+const NOW_MS: i64 = 1_795_176_000_000;
+
+struct Fixture {
+    tenant: TenantId,
+    admission: Admission,
+    cap: SeriesCap,
+    sent: SentMetadata,
+    writers: Writers,
+}
+
+impl Fixture {
+    fn new(cap: u64) -> Self {
+        Self {
+            tenant: TenantId::default(),
+            admission: Admission::new(&Limits::default()),
+            cap: SeriesCap::new(cap),
+            sent: SentMetadata::default(),
+            writers: Writers::new(3),
+        }
+    }
+
+    fn run(&mut self, fill: impl FnOnce(&mut Batch<'_>)) -> Parts {
+        let rules = Rules {
+            tenant: &self.tenant,
+            times: self.admission.times(NOW_MS),
+            admission: &self.admission,
+            cap: self.cap.of(&self.tenant),
+            sent_metadata: &self.sent,
+        };
+        let mut batch = Batch::new(rules, &Identity::Content, &mut self.writers);
+        fill(&mut batch);
+        batch.finish(Identity::Content, rand::random)
+    }
+}
+
+fn up(job: &str) -> Vec<u8> {
+    Labels::from_pairs([("__name__", "up"), ("job", job)]).unwrap().as_bytes().to_vec()
+}
+
+fn batch_of(parts: &Parts) -> BatchId {
+    let record = tidegate_codec::stored::join(&[parts.parts[0].1.clone()]);
+    let record = Record::parse(&record).unwrap();
+    record.parts().next().unwrap().unwrap().batch
+}
+
+const METADATA: Metadata<'static> =
+    Metadata { name: "up", metric_type: MetricType::Gauge, unit: "", help: "Whether it is up." };
+
+#[test]
+fn what_is_refused_does_not_change_the_identity() {
+    let fill = |batch: &mut Batch<'_>| {
+        for job in ["a", "b"] {
+            batch.series(0, Ok(&up(job)));
+            batch.float(Some(NOW_MS), 1.0);
+        }
+    };
+    let (free, full) = (Fixture::new(0).run(fill), Fixture::new(1).run(fill));
+    assert_eq!((free.outcome.accepted(), full.outcome.accepted()), (2, 1));
+    assert_eq!(batch_of(&free), batch_of(&full));
+}
+
+#[test]
+fn metadata_does_not_change_the_identity_and_is_written_once() {
+    let mut fixture = Fixture::new(0);
+    let fill = |batch: &mut Batch<'_>| {
+        batch.metadata(METADATA);
+        batch.metadata(METADATA);
+        batch.series(0, Ok(&up("a")));
+        batch.float(Some(NOW_MS), 1.0);
+    };
+    let first = fixture.run(fill);
+    assert_eq!(first.new_metadata.len(), 1);
+    // The log did not take it: it is written again.
+    assert_eq!(fixture.run(fill).new_metadata.len(), 1);
+    fixture.sent.insert(&first.new_metadata);
+    let later = fixture.run(fill);
+    assert_eq!(later.new_metadata.len(), 0);
+    assert_eq!(batch_of(&first), batch_of(&later));
+}
+
+#[test]
+fn batches_of_metadata_alone_are_never_taken_for_one() {
+    let mut fixture = Fixture::new(0);
+    let first = fixture.run(|batch| batch.metadata(METADATA));
+    let second = fixture.run(|batch| batch.metadata(Metadata { help: "Other.", ..METADATA }));
+    assert_ne!(batch_of(&first), batch_of(&second));
+}
+
+#[test]
+fn series_without_taken_samples_make_no_part() {
+    let parts = Fixture::new(0).run(|batch| {
+        batch.series(0, Ok(&up("a")));
+        batch.float(Some(0), 1.0);
+        batch.series(1, Ok(&up("b")));
+    });
+    assert!(parts.parts.is_empty());
+    assert_eq!(parts.outcome.rejected_samples, 1);
+}
+
+#[test]
+fn kinds_values_and_times_all_tell_batches_apart() {
+    let one = |fill: fn(&mut Batch<'_>)| {
+        let parts = Fixture::new(0).run(|batch| {
+            batch.series(0, Ok(&up("a")));
+            fill(batch);
+        });
+        batch_of(&parts)
+    };
+    let mut ids = vec![
+        one(|batch| batch.float(Some(NOW_MS), 1.0)),
+        one(|batch| batch.float(Some(NOW_MS), 2.0)),
+        one(|batch| batch.float(Some(NOW_MS + 1), 1.0)),
+        one(|batch| batch.delta_float(Some(NOW_MS), 1.0)),
+        one(|batch| batch.distribution(Some(NOW_MS), &Distribution::empty())),
+        one(|batch| batch.float(None, 1.0)),
+        one(|batch| batch.float(None, 1.0)),
+    ];
+    assert_eq!(ids[0], one(|batch| batch.float(Some(NOW_MS), 1.0)));
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 7);
+}

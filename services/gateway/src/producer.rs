@@ -1,0 +1,291 @@
+//! Gathers the parts of concurrent requests into one record per partition,
+//! appends them, and answers the requests when all is durable.
+//!
+//! A round takes what has gathered since the round before: the log's own
+//! latency makes rounds large under load, the linger makes them so when
+//! requests are many and small. Several rounds may be open at a time; a
+//! session has one batch in flight, so order between rounds means nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tidegate_codec::stored::join;
+use tidegate_eventlog::{Appended, ClockFn, EventLog, LogError, Topic};
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::metrics::Metrics;
+
+/// What a request may hand in and wait for.
+#[derive(Clone)]
+pub struct Producer {
+    shared: Arc<Shared>,
+}
+
+/// The task that appends.
+pub struct Flusher {
+    shared: Arc<Shared>,
+    log: Arc<dyn EventLog>,
+    clock: ClockFn,
+    linger: Duration,
+    append_timeout: Duration,
+    open_appends: Arc<Semaphore>,
+}
+
+struct Shared {
+    gathering: Mutex<Gathering>,
+    /// There is something to take.
+    arrived: Notify,
+    /// There is enough for a round without further lingering.
+    full: Notify,
+    in_flight_bytes: AtomicUsize,
+    max_in_flight_bytes: usize,
+    record_target_bytes: usize,
+    max_record_bytes: usize,
+    /// The log's clock ahead of ours, in ms, as of the last record.
+    clock_offset_ms: Arc<AtomicI64>,
+    metrics: Metrics,
+}
+
+#[derive(Default)]
+struct Gathering {
+    is_closed: bool,
+    /// By partition; empty ones are left in place.
+    parts: Vec<Vec<Bytes>>,
+    bytes: usize,
+    waiting: Vec<Waiting>,
+}
+
+struct Waiting {
+    bytes: usize,
+    answer: oneshot::Sender<Result<(), LogError>>,
+}
+
+impl Producer {
+    pub fn new(config: &Config, log: Arc<dyn EventLog>, clock: ClockFn, metrics: Metrics) -> (Self, Flusher) {
+        let partitions = log.partitions(Topic::MetricsRaw);
+        let shared = Arc::new(Shared {
+            gathering: Mutex::new(Gathering {
+                parts: vec![Vec::new(); usize::from(partitions)],
+                ..Gathering::default()
+            }),
+            arrived: Notify::new(),
+            full: Notify::new(),
+            in_flight_bytes: AtomicUsize::new(0),
+            max_in_flight_bytes: config.max_in_flight_bytes,
+            record_target_bytes: config.record_target_bytes,
+            max_record_bytes: config.max_record_bytes,
+            clock_offset_ms: Arc::new(AtomicI64::new(0)),
+            metrics,
+        });
+        let flusher = Flusher {
+            shared: Arc::clone(&shared),
+            log,
+            clock,
+            linger: Duration::from_millis(config.linger_ms),
+            append_timeout: Duration::from_millis(config.append_timeout_ms),
+            open_appends: Arc::new(Semaphore::new(config.max_open_appends)),
+        };
+        (Self { shared }, flusher)
+    }
+
+    /// The log's clock ahead of ours, in ms.
+    pub fn clock_offset(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.shared.clock_offset_ms)
+    }
+
+    /// Returns when all parts are durable. A caller that stops waiting does
+    /// not take its parts back.
+    ///
+    /// # Errors
+    /// [`Error::PartTooLarge`], [`Error::Unavailable`] when too much is on its
+    /// way or the log does not take it; some parts may be stored even then.
+    pub async fn submit(&self, parts: Vec<(u16, Bytes)>) -> Result<(), Error> {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.enqueue(parts)?.await.map_err(|_| stopping())?.map_err(Error::from)
+    }
+
+    fn enqueue(&self, parts: Vec<(u16, Bytes)>) -> Result<oneshot::Receiver<Result<(), LogError>>, Error> {
+        let shared = &*self.shared;
+        let limit_bytes = shared.max_record_bytes;
+        let largest = parts.iter().map(|(_, part)| part.len() + RECORD_OVERHEAD).max().unwrap_or(0);
+        if largest > limit_bytes {
+            return Err(Error::PartTooLarge { size_bytes: largest, limit_bytes });
+        }
+        let bytes: usize = parts.iter().map(|(_, part)| part.len()).sum();
+        let reserve = |taken: usize| taken.checked_add(bytes).filter(|sum| *sum <= shared.max_in_flight_bytes);
+        if shared.in_flight_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve).is_err() {
+            return Err(Error::Unavailable("overloaded: too many bytes are on their way to the log".into()));
+        }
+        shared.metrics.in_flight_bytes.inc_by(bytes as i64);
+        let (answer, answered) = oneshot::channel();
+        let mut gathering = shared.gathering.lock();
+        if gathering.is_closed {
+            drop(gathering);
+            shared.release(bytes);
+            return Err(stopping());
+        }
+        for (partition, part) in parts {
+            if let Some(queue) = gathering.parts.get_mut(usize::from(partition)) {
+                queue.push(part);
+            }
+        }
+        gathering.bytes += bytes;
+        gathering.waiting.push(Waiting { bytes, answer });
+        let is_full = gathering.bytes >= shared.record_target_bytes;
+        drop(gathering);
+        shared.arrived.notify_one();
+        if is_full {
+            shared.full.notify_one();
+        }
+        Ok(answered)
+    }
+}
+
+/// Version byte and the length before a part.
+const RECORD_OVERHEAD: usize = 6;
+
+fn stopping() -> Error {
+    Error::Unavailable("the gateway is stopping".into())
+}
+
+impl Shared {
+    fn release(&self, bytes: usize) {
+        self.in_flight_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.metrics.in_flight_bytes.dec_by(bytes as i64);
+    }
+
+    /// What has gathered, as records, and who waits for it.
+    fn take(&self) -> (Vec<(u16, Bytes)>, Vec<Waiting>) {
+        let (parts, waiting) = {
+            let mut gathering = self.gathering.lock();
+            gathering.bytes = 0;
+            let parts: Vec<Vec<Bytes>> = gathering.parts.iter_mut().map(std::mem::take).collect();
+            (parts, std::mem::take(&mut gathering.waiting))
+        };
+        let mut records = Vec::new();
+        for (partition, parts) in parts.iter().enumerate() {
+            self.pack(partition as u16, parts, &mut records);
+        }
+        (records, waiting)
+    }
+
+    /// Parts in order into records no larger than wanted; a part that is
+    /// larger by itself has a record for itself.
+    fn pack(&self, partition: u16, mut parts: &[Bytes], records: &mut Vec<(u16, Bytes)>) {
+        while !parts.is_empty() {
+            let mut size = 0;
+            let fits = parts.iter().take_while(|part| {
+                size += part.len() + RECORD_OVERHEAD;
+                size <= self.record_target_bytes
+            });
+            let (now, later) = parts.split_at(fits.count().max(1));
+            records.push((partition, join(now)));
+            self.metrics.record_parts.inc_by(now.len() as u64);
+            parts = later;
+        }
+    }
+}
+
+impl Flusher {
+    /// Appends until cancelled, then whatever has gathered by then.
+    ///
+    /// # Errors
+    /// None today; the type fits `Tasks::spawn`.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), std::convert::Infallible> {
+        let mut open = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                () = self.shared.arrived.notified() => {}
+            }
+            if !self.linger.is_zero() {
+                tokio::select! {
+                    () = cancel.cancelled() => {}
+                    () = self.shared.full.notified() => {}
+                    () = tokio::time::sleep(self.linger) => {}
+                }
+            }
+            self.round(&mut open).await;
+            while open.try_join_next().is_some() {}
+        }
+        self.shared.gathering.lock().is_closed = true;
+        self.round(&mut open).await;
+        while open.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    async fn round(&self, open: &mut JoinSet<()>) {
+        let Ok(permit) = Arc::clone(&self.open_appends).acquire_owned().await else { return };
+        let (records, waiting) = self.shared.take();
+        if waiting.is_empty() {
+            return;
+        }
+        let append = Append {
+            shared: Arc::clone(&self.shared),
+            log: Arc::clone(&self.log),
+            clock: Arc::clone(&self.clock),
+            timeout: self.append_timeout,
+        };
+        open.spawn(async move {
+            append.run(records, waiting).await;
+            drop(permit);
+        });
+    }
+}
+
+/// One call to the log.
+struct Append {
+    shared: Arc<Shared>,
+    log: Arc<dyn EventLog>,
+    clock: ClockFn,
+    timeout: Duration,
+}
+
+impl Append {
+    async fn run(self, records: Vec<(u16, Bytes)>, waiting: Vec<Waiting>) {
+        let metrics = &self.shared.metrics;
+        metrics.records.inc_by(records.len() as u64);
+        metrics.record_bytes.inc_by(records.iter().map(|(_, record)| record.len() as u64).sum());
+        let started = Instant::now();
+        let appended = tokio::time::timeout(self.timeout, self.log.append(Topic::MetricsRaw, records)).await;
+        metrics.append_seconds.observe(started.elapsed().as_secs_f64());
+        let result = match appended {
+            Ok(Ok(appended)) => {
+                self.note_clock(&appended);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(LogError::Unavailable(format!("no answer within {} ms", self.timeout.as_millis()))),
+        };
+        if let Err(error) = &result {
+            tracing::warn!(%error, requests = waiting.len(), "the log did not take a batch");
+        }
+        for Waiting { bytes, answer } in waiting {
+            self.shared.release(bytes);
+            // Whoever no longer waits will send the batch again.
+            answer.send(result.clone()).ok();
+        }
+    }
+
+    fn note_clock(&self, appended: &[Appended]) {
+        if let Some(last) = appended.last() {
+            let offset_ms = last.append_time_ms.saturating_sub((self.clock)());
+            self.shared.clock_offset_ms.store(offset_ms, Ordering::Relaxed);
+            self.shared.metrics.clock_offset_seconds.set(offset_ms as f64 / 1_000.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! One request's way, whatever its protocol: decompress, decode, judge, log,
+//! answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tidegate_codec::ingest::{self, Encoding, Scratch};
+use tidegate_eventlog::{ClockFn, EventLog, Topic};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::Admission;
+use crate::batch::{Batch, Identity, Outcome, Parts, Rules, Writers};
+use crate::caller::Caller;
+use crate::config::{Config, Limits};
+use crate::error::Error;
+use crate::limits::ClientLimits;
+use crate::metadata::SentMetadata;
+use crate::metrics::{Metrics, Protocol};
+use crate::producer::Producer;
+use crate::series_cap::SeriesCap;
+
+pub struct Gateway {
+    pub config: Config,
+    pub limits: Limits,
+    pub clients: ClientLimits,
+    pub metrics: Metrics,
+    log: Arc<dyn EventLog>,
+    clock: ClockFn,
+    producer: Producer,
+    admission: Admission,
+    series: SeriesCap,
+    metadata: SentMetadata,
+    workspaces: Mutex<Vec<Workspace>>,
+    /// With `counter`: a number that no other request of any process has.
+    nonce: u64,
+    counter: AtomicU64,
+}
+
+/// Buffers of one request at a time.
+struct Workspace {
+    scratch: Scratch,
+    writers: Writers,
+    body: Vec<u8>,
+}
+
+/// Idle workspaces that are kept.
+const KEEP_WORKSPACES: usize = 64;
+/// A body buffer that grew beyond this is given back.
+const KEEP_BODY_BYTES: usize = 4 << 20;
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A request as it came.
+pub struct Request<'a> {
+    pub caller: Caller,
+    pub protocol: Protocol,
+    pub encoding: Encoding,
+    pub body: &'a [u8],
+    /// The client's `Idempotency-Key`.
+    pub idempotency_key: Option<&'a [u8]>,
+}
+
+impl Gateway {
+    pub fn new(
+        config: Config,
+        limits: Limits,
+        log: Arc<dyn EventLog>,
+        clock: ClockFn,
+        producer: Producer,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            clients: ClientLimits::new(&limits),
+            admission: Admission::new(&limits),
+            series: SeriesCap::new(limits.active_series_per_tenant),
+            metadata: SentMetadata::default(),
+            workspaces: Mutex::new(Vec::new()),
+            nonce: rand::random(),
+            counter: AtomicU64::new(0),
+            config,
+            limits,
+            log,
+            clock,
+            producer,
+            metrics,
+        }
+    }
+
+    /// A number for a request, for its correlation id.
+    pub fn next_number(&self) -> u64 {
+        // Consecutive numbers in ids of one process, distinct across.
+        self.nonce.wrapping_add(self.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn unique(&self) -> u128 {
+        u128::from(self.nonce) << 64 | u128::from(self.counter.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Takes in a request; returns when its samples are durable.
+    ///
+    /// # Errors
+    /// When none of it was acknowledged.
+    pub async fn ingest(&self, request: Request<'_>) -> Result<Outcome, Error> {
+        let started = Instant::now();
+        let protocol = request.protocol;
+        let result = self.take_in(request).await;
+        self.metrics.request_seconds.observe(started.elapsed().as_secs_f64());
+        self.count(protocol, &result);
+        result
+    }
+
+    /// Counts a request's end; for those that fail before [`Gateway::ingest`].
+    pub fn count(&self, protocol: Protocol, result: &Result<Outcome, Error>) {
+        let outcome = match result {
+            Ok(outcome) if outcome.rejected_series == 0 => "ok",
+            Ok(_) => "partial",
+            Err(error) => error.kind(),
+        };
+        self.metrics.request(protocol, outcome);
+    }
+
+    async fn take_in(&self, mut request: Request<'_>) -> Result<Outcome, Error> {
+        let (parts, body_bytes) = self.decode(&mut request)?;
+        let Parts { parts, outcome, new_metadata } = parts;
+        self.clients.samples(&request.caller.client, outcome.received())?;
+        self.producer.submit(parts).await?;
+        self.metadata.insert(&new_metadata);
+        self.metrics.samples(request.protocol, body_bytes, outcome.accepted(), outcome.rejected_samples);
+        Ok(outcome)
+    }
+
+    fn decode(&self, request: &mut Request<'_>) -> Result<(Parts, usize), Error> {
+        let mut workspace = self.workspace();
+        let decoded = self.decode_in(&mut workspace, request);
+        self.keep(workspace);
+        decoded
+    }
+
+    fn decode_in(&self, workspace: &mut Workspace, request: &mut Request<'_>) -> Result<(Parts, usize), Error> {
+        let Workspace { scratch, writers, body } = workspace;
+        let body = ingest::decompress(request.encoding, request.body, self.limits.max_body_bytes, body)?;
+        let tenant = request.caller.tenant.clone();
+        let rules = Rules {
+            tenant: &tenant,
+            times: self.admission.times((self.clock)()),
+            admission: &self.admission,
+            cap: self.series.of(&tenant),
+            sent_metadata: &self.metadata,
+        };
+        let key = request.idempotency_key.map(|key| crate::content_hash::ContentHash::of_key(&tenant, key));
+        let identity = key.map_or(Identity::Content, Identity::Key);
+        let unique = || self.unique();
+        let parts = match request.protocol {
+            Protocol::RemoteWrite1 => {
+                let mut batch = Batch::new(rules, &identity, writers);
+                ingest::remote_write_v1::decode(body, scratch, &mut batch)?;
+                batch.finish(identity, unique)
+            }
+            Protocol::RemoteWrite2 => {
+                let mut batch = Batch::new(rules, &identity, writers);
+                ingest::remote_write_v2::decode(body, scratch, &mut batch)?;
+                batch.finish(identity, unique)
+            }
+            Protocol::Json => {
+                let mut batch = Batch::new(rules, &identity, writers);
+                ingest::json::decode(body, scratch, &mut batch)?;
+                batch.finish(identity, unique)
+            }
+            Protocol::Push => {
+                let push = ingest::push::Push::open(body, scratch)?;
+                request.caller.name_agent(push.header.agent_id);
+                let session = push.header.session.map(|(session, sequence)| Identity::Session { session, sequence });
+                let identity = session.unwrap_or(identity);
+                let mut batch = Batch::new(rules, &identity, writers);
+                push.decode(scratch, &mut batch)?;
+                batch.finish(identity, unique)
+            }
+        };
+        Ok((parts, body.len()))
+    }
+
+    fn workspace(&self) -> Workspace {
+        let idle = self.workspaces.lock().pop();
+        idle.unwrap_or_else(|| Workspace {
+            scratch: Scratch::new(self.limits.labels()),
+            writers: Writers::new(self.log.partitions(Topic::MetricsRaw)),
+            body: Vec::new(),
+        })
+    }
+
+    fn keep(&self, mut workspace: Workspace) {
+        if workspace.body.capacity() > KEEP_BODY_BYTES {
+            workspace.body = Vec::new();
+        }
+        let mut idle = self.workspaces.lock();
+        if idle.len() < KEEP_WORKSPACES {
+            idle.push(workspace);
+        }
+    }
+
+    /// Forgets clients, series and metadata in time, until cancelled.
+    ///
+    /// # Errors
+    /// None today; the type fits `Tasks::spawn`.
+    pub async fn keep_house(self: Arc<Self>, cancel: CancellationToken) -> Result<(), std::convert::Infallible> {
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        let mut hour = tokio::time::interval_at(Instant::now() + HOUR, HOUR);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                _ = sweep.tick() => {
+                    self.clients.sweep();
+                    self.metrics.active_series.set(self.series.active() as i64);
+                }
+                _ = hour.tick() => {
+                    self.series.turn_over();
+                    self.metadata.clear();
+                }
+            }
+        }
+    }
+}
