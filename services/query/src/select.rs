@@ -251,6 +251,3 @@ pub(crate) fn exact_name(matchers: &[Matcher]) -> Option<&str> {
     let exact = |matcher: &&Matcher| matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal;
     matchers.iter().find(exact).map(|matcher| matcher.value.as_str()).filter(|name| !name.is_empty())
 }
-
-#[cfg(test)]
-mod tests;

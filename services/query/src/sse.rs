@@ -100,6 +100,3 @@ fn last_event_id(ask: &Ask) -> Result<Option<i64>, Error> {
         .map(Some)
         .ok_or_else(|| Error::Parameter { name: "Last-Event-ID", reason: reason() })
 }
-
-#[cfg(test)]
-mod tests;

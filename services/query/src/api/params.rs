@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::RequestExt;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
@@ -26,9 +27,11 @@ pub(crate) struct Ask {
 
 impl Ask {
     pub async fn read(mut request: Request, max_bytes: usize) -> Result<Self, Error> {
-        let name = request.extract_parts::<RawPathParams>().await;
-        let name = name.map_err(|error| Error::Request(error.to_string()))?;
-        let name = name.iter().next().map(|(_, value)| value.to_owned());
+        let name = match request.extract_parts::<RawPathParams>().await {
+            Ok(variable) => variable.iter().next().map(|(_, value)| value.to_owned()),
+            Err(RawPathParamsRejection::MissingPathParams(_)) => None,
+            Err(error) => return Err(Error::Request(error.to_string())),
+        };
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, max_bytes).await;
         let body = body.map_err(|_| Error::Request(format!("the body is cut off or exceeds {max_bytes} bytes")))?;

@@ -31,6 +31,8 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
             let wanted = found.iter().take(limit.saturating_add(1));
             series.extend(wanted.filter_map(|number| index.series(number)).map(|found| found.labels.clone()));
         }
+        let mut series: Vec<_> = series.into_iter().collect();
+        series.sort_unstable_by(|a, b| a.iter().cmp(b.iter()));
         Ok(series)
     })
     .await?;

@@ -1,0 +1,140 @@
+//! The forms of good answers.
+
+use serde_json::{Value, json};
+use tidegate_hotstore::HotStore;
+use tidegate_model::{MetricMetadata, MetricType, TenantId};
+
+use crate::testing::{BASE_MS, Server, World, series};
+
+async fn small_world() -> (World, Server) {
+    let world = World::new(BASE_MS + 60_000);
+    let samples = |offset: f64| (0..12).map(|n| (BASE_MS + n * 5_000, n as f64 + offset)).collect();
+    let data = [
+        series(&[("__name__", "up"), ("job", "web"), ("host", "a")], samples(0.5)),
+        series(&[("__name__", "up"), ("job", "db"), ("host", "b")], samples(1e21)),
+        series(&[("__name__", "load"), ("host", "a")], samples(0.0)),
+    ];
+    world.store(&data).await;
+    let server = world.start().await;
+    (world, server)
+}
+
+fn data(answer: &str) -> Value {
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    assert_eq!(answer["status"], "success");
+    answer["data"].clone()
+}
+
+#[tokio::test]
+async fn queries() {
+    let (_world, server) = small_world().await;
+    let time = format!("{}.5", BASE_MS / 1_000 + 30);
+    let text = server.text("/api/v1/query", &[("query", "up{job=\"web\"}"), ("time", &time)]).await;
+    let expected = format!(
+        r#"{{"status":"success","data":{{"resultType":"vector","result":[{{"metric":{{"__name__":"up","host":"a","job":"web"}},"value":[{}00,"6.5"]}}]}}}}"#,
+        time
+    );
+    assert_eq!(text, expected);
+    let text = server.text("/api/v1/query", &[("query", "1 + 1"), ("time", "1.5")]).await;
+    assert_eq!(data(&text), json!({"resultType": "scalar", "result": [1.5, "2"]}));
+    let text = server.text("/api/v1/query", &[("query", "\"x\""), ("time", "2")]).await;
+    assert_eq!(data(&text), json!({"resultType": "string", "result": [2, "x"]}));
+    let text = server.text("/api/v1/query", &[("query", "load[10s]"), ("time", &time)]).await;
+    let seconds = BASE_MS / 1_000;
+    let values = json!([[seconds + 25, "5"], [seconds + 30, "6"]]);
+    assert_eq!(data(&text)["result"][0]["values"], values);
+
+    let start = (seconds + 10).to_string();
+    let end = (seconds + 20).to_string();
+    let range = [("start", start.as_str()), ("end", end.as_str()), ("step", "10s")];
+    let text = server.text("/api/v1/query_range", &[&[("query", "load")], &range[..]].concat()).await;
+    let values = json!([[seconds + 10, "2"], [seconds + 20, "4"]]);
+    assert_eq!(data(&text)["result"], json!([{"metric": {"__name__": "load", "host": "a"}, "values": values}]));
+    let text = server.text("/api/v1/query_range", &[&[("query", "42")], &range[..]].concat()).await;
+    let values = json!([[seconds + 10, "42"], [seconds + 20, "42"]]);
+    assert_eq!(data(&text), json!({"resultType": "matrix", "result": [{"metric": {}, "values": values}]}));
+    // One step only is still a matrix.
+    let one = [("query", "load"), ("start", start.as_str()), ("end", start.as_str()), ("step", "10s")];
+    assert_eq!(data(&server.text("/api/v1/query_range", &one).await)["resultType"], "matrix");
+
+    let form = [("query", "sum(up{job=\"web\"})"), ("time", time.as_str())];
+    let posted = server.client.post(server.url("/api/v1/query")).form(&form).send().await.unwrap();
+    assert_eq!(data(&posted.text().await.unwrap())["result"][0]["value"][1], "6.5");
+    let limited = server.text("/api/v1/query", &[("query", "up"), ("time", &time), ("limit", "1")]).await;
+    assert_eq!(data(&limited)["result"].as_array().unwrap().len(), 1);
+    assert!(limited.contains("truncated"));
+}
+
+#[tokio::test]
+async fn series_and_labels() {
+    let (world, server) = small_world().await;
+    let labels = data(&server.text("/api/v1/labels", &[]).await);
+    assert_eq!(labels, json!(["__name__", "host", "job"]));
+    let labels = data(&server.text("/api/v1/labels", &[("match[]", "load")]).await);
+    assert_eq!(labels, json!(["__name__", "host"]));
+    let hosts = data(&server.text("/api/v1/label/host/values", &[]).await);
+    assert_eq!(hosts, json!(["a", "b"]));
+    let hosts = server.text("/api/v1/label/host/values", &[("limit", "1")]).await;
+    assert_eq!(data(&hosts), json!(["a"]));
+    assert!(hosts.contains("warnings"));
+    assert_eq!(data(&server.text("/api/v1/label/none/values", &[]).await), json!([]));
+    let series = data(&server.text("/api/v1/series", &[("match[]", "load"), ("match[]", "up{job=\"db\"}")]).await);
+    let expected = [json!({"__name__": "load", "host": "a"}), json!({"__name__": "up", "host": "b", "job": "db"})];
+    assert_eq!(series, json!(expected));
+    // Another day.
+    let end = (BASE_MS / 1_000 - 2 * 86_400).to_string();
+    let none = server.text("/api/v1/series", &[("match[]", "load"), ("start", "1"), ("end", &end)]).await;
+    assert_eq!(data(&none), json!([]));
+    // Another tenant.
+    let other = server.client.get(server.url("/api/v1/labels")).header("X-Scope-OrgID", "other");
+    assert_eq!(data(&other.send().await.unwrap().text().await.unwrap()), json!([]));
+
+    let up = MetricMetadata { metric_type: MetricType::Gauge, unit: String::new(), help: "1: \"up\"".into() };
+    let total = MetricMetadata { metric_type: MetricType::Counter, unit: "bytes".into(), help: String::new() };
+    let metadata = vec![("up".to_owned(), up), ("total".to_owned(), total)];
+    world.store.write_metadata(&TenantId::default(), metadata).await.unwrap();
+    let all = data(&server.text("/api/v1/metadata", &[]).await);
+    assert_eq!(all["up"], json!([{"type": "gauge", "help": "1: \"up\"", "unit": ""}]));
+    assert_eq!(all["total"], json!([{"type": "counter", "help": "", "unit": "bytes"}]));
+    let one = data(&server.text("/api/v1/metadata", &[("metric", "total")]).await);
+    assert_eq!(one.as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_when_asked_for_and_streams_are_not() {
+    let (_world, server) = small_world().await;
+    let ask = |path: &str| server.client.get(server.url(path)).header("Accept-Encoding", "gzip").send();
+    let response = ask("/api/v1/series?match[]=up").await.unwrap();
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let response = ask("/api/v1/stream?query=up").await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert!(!response.headers().contains_key("content-encoding"));
+}
+
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere() {
+    let (_world, server) = small_world().await;
+    let page = server.text("/", &[]).await;
+    assert!(page.starts_with("<!doctype html>"));
+    for outside in ["http://", "https://", "//cdn", "src=", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[tokio::test]
+async fn it_tells_of_itself() {
+    let (_world, server) = small_world().await;
+    let info = data(&server.text("/api/v1/status/buildinfo", &[]).await);
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    server.text("/api/v1/query", &[("query", "up")]).await;
+    server.get("/api/v1/query", &[("query", "(")]).await;
+    let metrics = server.metrics();
+    for line in [
+        "tidegate_query_index_series 3",
+        "tidegate_query_requests_total{endpoint=\"query\",outcome=\"success\"} 1",
+        "tidegate_query_requests_total{endpoint=\"query\",outcome=\"bad_data\"} 1",
+        "tidegate_query_running 0",
+    ] {
+        assert!(metrics.contains(line), "{line} not in {metrics}");
+    }
+}
