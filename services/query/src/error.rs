@@ -122,7 +122,7 @@ impl Error {
         matches!(self.kind(), Kind::Unavailable | Kind::Timeout)
     }
 
-    /// The body of the answer, also sent as a stream's `error` event.
+    /// The body of the answer, also sent as a stream's `failure` event.
     pub(crate) fn to_json(&self) -> String {
         serde_json::json!({ "status": "error", "errorType": self.kind().name(), "error": self.to_string() }).to_string()
     }

@@ -54,7 +54,8 @@ pub struct Config {
     pub queue_wait_ms: u64,
     /// Series that one selector may find.
     pub max_series: usize,
-    /// Windows that one query may load.
+    /// Windows that one query may load; each takes about 250 bytes while the
+    /// query runs.
     pub max_windows: usize,
     /// Steps of a range query, per series.
     pub max_points: usize,
@@ -86,7 +87,7 @@ impl Default for Config {
             max_concurrent_queries: 8,
             queue_wait_ms: 10_000,
             max_series: 100_000,
-            max_windows: 20_000_000,
+            max_windows: 4_000_000,
             max_points: 11_000,
             max_request_bytes: 1 << 20,
             max_index_series: 5_000_000,

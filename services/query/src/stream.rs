@@ -32,7 +32,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// One message to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
-    /// `None` is a result; else the event's name.
+    /// `None` is a result; else the event's name: `correction`, `gap`,
+    /// `lagging` or `failure` (browsers fire `error` events themselves).
     pub event: Option<&'static str>,
     /// Time of the latest step that needs not be sent again, in ms.
     pub id: Option<i64>,
@@ -132,7 +133,7 @@ impl Stream {
             Ok(evaluated) => evaluated,
             Err(error) => {
                 self.ended = true;
-                return Message { event: Some("error"), id: None, data: error.to_json() };
+                return Message { event: Some("failure"), id: None, data: error.to_json() };
             }
         };
         match due {

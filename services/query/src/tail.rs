@@ -59,7 +59,7 @@ impl Tail {
         self.watermarks.borrow().caught_up
     }
 
-    fn set_caught_up(&self) {
+    pub fn set_caught_up(&self) {
         self.watermarks.send_modify(|watermarks| watermarks.caught_up = true);
     }
 
@@ -88,10 +88,9 @@ impl Tail {
         usize::from(id.partition(self.shards.len() as u16))
     }
 
-    /// The store has the fragment that the window belongs to.
-    fn is_stored(&self, source: SourceId, start_ms: i64, era: u32, fragment: u32) -> bool {
-        let close = close_of(start_ms, era, fragment);
-        self.stored.read().get(&source).is_some_and(|through| *through >= close)
+    /// The clock up to which the store has the fragments of a source.
+    fn stored_through(&self, source: SourceId) -> Option<Clock> {
+        self.stored.read().get(&source).copied()
     }
 
     /// Takes a record's windows, then its watermark, so that whoever sees the

@@ -27,6 +27,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
+use crate::index::{SeriesIndex, load_all};
+use crate::metrics::Metrics;
+use crate::service::Query;
+use crate::tail::Tail;
 
 pub(crate) const PARTITIONS: u16 = 3;
 /// 2023-11-14 22:00:00 UTC.
@@ -192,6 +196,17 @@ impl World {
             };
             self.store.save_progress(progress).await.unwrap();
         }
+    }
+
+    /// The inside of the target without its tasks, ready with what is there.
+    pub async fn query(&self, config: Config) -> Arc<Query> {
+        let metrics = Arc::new(Metrics::register(&mut Registry::default()));
+        let index = Arc::new(SeriesIndex::new(config.max_index_series, metrics.clone()));
+        load_all(&*self.store, &index, PARTITIONS, 0).await.unwrap();
+        let tail = Arc::new(Tail::new(&*self.log, config.tail_hold_ms, metrics.clone()));
+        tail.set_caught_up();
+        let (log, store, archive) = (self.log.clone(), self.store.clone(), self.archive.clone());
+        Arc::new(Query::new(config, log, store, archive, index, tail, metrics, CancellationToken::new()))
     }
 
     pub async fn start(&self) -> Server {

@@ -14,7 +14,7 @@ use tidegate_model::{MetricId, TenantId};
 use tidegate_runtime::Part;
 use tokio_util::sync::CancellationToken;
 
-use super::Tail;
+use super::{Tail, close_of};
 use crate::index::{Rotation, SeriesIndex, load_all, refresh};
 
 const FETCH_BYTES: usize = 4 << 20;
@@ -35,6 +35,13 @@ pub(crate) struct Follower {
     pub health: Part,
     pub refresh: Duration,
     pub hot_retention_hours: u32,
+}
+
+/// Partitions of the live topic that have not read what was there at the
+/// start, and those that cannot be read now.
+struct Reading {
+    behind: AtomicUsize,
+    failing: AtomicUsize,
 }
 
 impl Follower {
@@ -58,8 +65,8 @@ impl Follower {
         .await;
         self.health.not_ready("reading the live tail");
         let live = self.log.partitions(Topic::MetricsRollup);
-        let behind = AtomicUsize::new(usize::from(live));
-        let followers = join_all((0..live).map(|partition| self.follow_partition(partition, &behind)));
+        let state = Reading { behind: AtomicUsize::new(usize::from(live)), failing: AtomicUsize::new(0) };
+        let followers = join_all((0..live).map(|partition| self.follow_partition(partition, &state)));
         tokio::join!(followers, self.evict(), self.refresh_index(partitions));
     }
 
@@ -87,24 +94,28 @@ impl Follower {
         }
     }
 
-    /// Reads a partition of the live topic for ever. `behind` counts the
-    /// partitions that have not read what was there at the start.
-    async fn follow_partition(&self, partition: u16, behind: &AtomicUsize) {
+    /// Reads a partition of the live topic for ever.
+    async fn follow_partition(&self, partition: u16, state: &Reading) {
         const TOPIC: Topic = Topic::MetricsRollup;
         let bounds = self.until_it_works("finding the live tail's start", || self.log.bounds(TOPIC, partition)).await;
         let mut next = bounds.start;
         let mut catching_up = true;
+        let mut failing = false;
         let mut pause = RETRY_FIRST;
         loop {
             if catching_up && next >= bounds.end {
                 catching_up = false;
-                if behind.fetch_sub(1, Ordering::Relaxed) == 1 {
+                if state.behind.fetch_sub(1, Ordering::Relaxed) == 1 {
                     self.tail.set_caught_up();
-                    self.health.ready();
                 }
+                self.report(state);
             }
             match self.log.fetch(TOPIC, partition, next, FETCH_BYTES, FETCH_WAIT).await {
                 Ok(fetched) => {
+                    if std::mem::take(&mut failing) {
+                        state.failing.fetch_sub(1, Ordering::Relaxed);
+                        self.report(state);
+                    }
                     pause = RETRY_FIRST;
                     if let Some(last) = fetched.records.last() {
                         next = last.offset + 1;
@@ -118,10 +129,25 @@ impl Follower {
                     tracing::warn!(partition, from, start = bounds.start, "the live topic moved on; skipping ahead");
                     next = bounds.start;
                 }
-                Err(error) => tracing::warn!(partition, %error, "the live topic cannot be read; trying again"),
+                Err(error) => {
+                    tracing::warn!(partition, %error, "the live topic cannot be read; trying again");
+                    if !std::mem::replace(&mut failing, true) {
+                        state.failing.fetch_add(1, Ordering::Relaxed);
+                        self.report(state);
+                    }
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_LONGEST);
+        }
+    }
+
+    fn report(&self, state: &Reading) {
+        let (behind, failing) = (state.behind.load(Ordering::Relaxed), state.failing.load(Ordering::Relaxed));
+        match (behind, failing) {
+            (0, 0) => self.health.ready(),
+            (behind, 0) => self.health.not_ready(format!("reading the live tail; {behind} partitions to go")),
+            (_, failing) => self.health.not_ready(format!("{failing} partitions of the live topic cannot be read")),
         }
     }
 
@@ -145,8 +171,9 @@ impl Follower {
     }
 
     fn without_stored(&self, mut record: LiveRecord) -> LiveRecord {
-        let source = record.source;
-        record.windows.retain(|w| !self.tail.is_stored(source, w.window.start_ms, w.era, w.fragment));
+        if let Some(through) = self.tail.stored_through(record.source) {
+            record.windows.retain(|w| close_of(w.window.start_ms, w.era, w.fragment) > through);
+        }
         record
     }
 

@@ -96,7 +96,8 @@ fn a_fragment_goes_when_it_is_stored_and_not_before() {
     assert_eq!(all(&tail, 1).len(), 1);
     // What was learnt is not forgotten by older progress.
     tail.evict(&[progress(&tail, 0)]);
-    assert!(tail.is_stored(SourceId { epoch: tail.epoch, partition: 0 }, START_MS, 0, 0));
+    let through = tail.stored_through(SourceId { epoch: tail.epoch, partition: 0 });
+    assert_eq!(through, Some(Clock { era: 0, effective_ms: START_MS + 70_000 }));
     tail.evict(&[progress(&tail, START_MS + 3 * MINUTE_MS)]);
     assert_eq!(all(&tail, 1).len(), 0);
     assert_eq!(tail.metrics.tail_dropped.get(), 0);

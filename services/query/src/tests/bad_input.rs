@@ -135,3 +135,13 @@ async fn until_the_index_is_loaded_queries_are_told_to_wait() {
     }
     panic!("the target does not get ready: {:?}", health.not_ready());
 }
+
+#[tokio::test]
+async fn a_live_topic_that_cannot_be_read_shows_in_the_health() {
+    let world = World::new(BASE_MS);
+    let server = world.start().await;
+    world.log.fail_with(Some(tidegate_eventlog::LogError::Unavailable("gone".into())));
+    server.until("not ready", || !server.health.not_ready().is_empty()).await;
+    world.log.fail_with(None);
+    server.until("ready", || server.health.not_ready().is_empty()).await;
+}

@@ -140,6 +140,19 @@ async fn a_series_that_appears_is_in_the_first_event_after_it() {
 }
 
 #[tokio::test]
+async fn a_quiet_stream_shows_that_it_lives() {
+    let world = World::new(NOW_MS);
+    let server = world.start_with(Config { stream_heartbeat_ms: 20, ..Config::default() }).await;
+    let mut response = server.client.get(server.url("/api/v1/stream?query=m")).send().await.unwrap();
+    let mut text = String::new();
+    while !text.contains(": alive") {
+        let part = tokio::time::timeout(std::time::Duration::from_secs(5), response.chunk()).await;
+        text += std::str::from_utf8(&part.unwrap().unwrap().unwrap()).unwrap();
+    }
+    assert!(text.starts_with("retry: 2000"), "{text}");
+}
+
+#[tokio::test]
 async fn streams_are_counted_per_tenant() {
     let world = World::new(NOW_MS);
     let server = world.start_with(Config { max_streams_per_tenant: 1, ..Config::default() }).await;
