@@ -1,5 +1,7 @@
 //! Walking the tree: every expression is evaluated for all steps at once.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use tidegate_model::Labels;
@@ -15,7 +17,7 @@ use crate::track::{Cursor, InstantCursor, Track};
 use crate::value::{Series, Value};
 use crate::{
     Call, EvalError, Expr, InstantSample, Limits, MatrixSelector, QueryValue, Range, RangeSeries, SampleValue,
-    SeriesSource, Subquery, VectorSelector, aggregate, binary,
+    SeriesData, SeriesSource, Subquery, VectorSelector, aggregate, binary,
 };
 
 /// An answer and what should be known about it.
@@ -27,7 +29,9 @@ pub struct Evaluated {
 }
 
 /// Evaluates an expression at each time of the range. Vectors come sorted by
-/// labels, except where the query orders them (`sort`, `topk`, …).
+/// labels, except where the query orders them (`sort`, `topk`, …). A scalar stays
+/// a scalar over a range too; Prometheus' API shows it as a matrix of one series
+/// without labels.
 ///
 /// # Errors
 /// A limit is exceeded, the source fails, or the data do not fit the query
@@ -98,9 +102,26 @@ pub(crate) struct Evaluator<'a> {
     depth: usize,
 }
 
-/// A range vector: tracks, and from where to where each step looks.
+/// A series of a range vector. Its samples are laid out only while it is
+/// evaluated: all at once would take many times the windows' memory.
+pub(crate) enum Held {
+    Windows(Arc<SeriesData>),
+    /// Of a subquery.
+    Values(Labels, Track),
+}
+
+impl Held {
+    pub fn lay_out(self) -> (Labels, Track) {
+        match self {
+            Self::Windows(data) => (data.labels.clone(), Track::of_windows(&data.windows)),
+            Self::Values(labels, track) => (labels, track),
+        }
+    }
+}
+
+/// A range vector: series, and from where to where each step looks.
 pub(crate) struct RangeInput {
-    pub tracks: Vec<(Labels, Track)>,
+    pub series: Vec<Held>,
     /// The ends of the ranges.
     pub ends: Steps,
     pub range_ms: i64,
@@ -215,10 +236,11 @@ impl Evaluator<'_> {
         show: impl Fn(i64, SampleValue) -> SampleValue,
     ) -> Result<Vec<Series>, EvalError> {
         let seen = steps.shifted(selector.at, selector.offset_ms, &self.range);
-        let tracks = self.load(&selection(&selector.matchers, &seen, crate::LOOKBACK_MS))?;
-        self.spend(tracks.len(), steps)?;
-        let mut vector = Vec::with_capacity(tracks.len());
-        for (labels, track) in tracks {
+        let found = self.load(&selection(&selector.matchers, &seen, crate::LOOKBACK_MS))?;
+        let mut vector = Vec::with_capacity(found.len());
+        for data in found {
+            self.budget.spend(steps.count)?;
+            let (labels, track) = Held::Windows(data).lay_out();
             let mut cursor = InstantCursor::default();
             let mut noted = NoteSet::default();
             let mut cell = |step| {
@@ -235,23 +257,21 @@ impl Evaluator<'_> {
         Ok(vector)
     }
 
-    fn load(&mut self, selection: &crate::Selection) -> Result<Vec<(Labels, Track)>, EvalError> {
+    fn load(&mut self, selection: &crate::Selection) -> Result<Vec<Arc<SeriesData>>, EvalError> {
         let found = self.source.select(selection)?;
         self.budget.series(found.len())?;
-        let mut tracks = Vec::with_capacity(found.len());
-        for data in found {
+        for data in &found {
             self.budget.spend(data.windows.len())?;
-            tracks.push((data.labels.clone(), Track::of_windows(&data.windows)));
         }
-        Ok(tracks)
+        Ok(found)
     }
 
     pub fn range_input(&mut self, expr: &Expr, steps: &Steps) -> Result<RangeInput, EvalError> {
         match expr {
             Expr::Matrix(MatrixSelector { vector, range_ms }) => {
                 let ends = steps.shifted(vector.at, vector.offset_ms, &self.range);
-                let tracks = self.load(&selection(&vector.matchers, &ends, *range_ms))?;
-                Ok(RangeInput { tracks, ends, range_ms: *range_ms })
+                let found = self.load(&selection(&vector.matchers, &ends, *range_ms))?;
+                Ok(RangeInput { series: found.into_iter().map(Held::Windows).collect(), ends, range_ms: *range_ms })
             }
             Expr::Subquery(subquery) => self.subquery(subquery, steps),
             _ => Err(EvalError::Type { expected: "a range vector", context: "an argument" }),
@@ -267,9 +287,9 @@ impl Evaluator<'_> {
         let vector = if inner.count == 0 { Vec::new() } else { self.vector(&subquery.expr, &inner)? };
         let track = |series: Series| {
             let cells = series.cells.into_iter().enumerate();
-            (series.labels, Track::of_cells(cells.map(|(step, cell)| (inner.time_ms(step), cell))))
+            Held::Values(series.labels, Track::of_cells(cells.map(|(step, cell)| (inner.time_ms(step), cell))))
         };
-        Ok(RangeInput { tracks: vector.into_iter().map(track).collect(), ends, range_ms: subquery.range_ms })
+        Ok(RangeInput { series: vector.into_iter().map(track).collect(), ends, range_ms: subquery.range_ms })
     }
 
     fn over_range(&mut self, call: &Call, function: &RangeFunction, steps: &Steps) -> Result<Vec<Series>, EvalError> {
@@ -280,22 +300,25 @@ impl Evaluator<'_> {
             _ => return Err(missing),
         };
         let input = self.range_input(range_arg, steps)?;
-        self.spend(input.tracks.len(), steps)?;
-        let mut vector = Vec::with_capacity(input.tracks.len());
-        for (labels, track) in &input.tracks {
+        let mut vector = Vec::with_capacity(input.series.len());
+        for held in input.series {
+            self.budget.spend(steps.count)?;
+            // A step may look at thousands of samples.
+            self.budget.check_deadline()?;
+            let (labels, track) = held.lay_out();
             let mut noted = NoteSet::default();
             let mut cursor = Cursor::default();
             let cells: Vec<_> = (0..steps.count)
                 .map(|step| {
                     let end_ms = input.ends.time_ms(step);
-                    let view = cursor.view(track, end_ms.saturating_sub(input.range_ms), end_ms);
+                    let view = cursor.view(&track, end_ms.saturating_sub(input.range_ms), end_ms);
                     let param = params.get(step).copied().unwrap_or(f64::NAN);
                     (function.apply)(&view, param, &mut noted)
                 })
                 .collect();
             let name = labels.metric_name();
             let series =
-                Series { labels: if function.keeps_name { labels.clone() } else { without_name(labels) }, cells };
+                Series { labels: if function.keeps_name { labels.clone() } else { without_name(&labels) }, cells };
             if !series.is_empty() {
                 if function.of_counters
                     && !name.is_empty()
@@ -307,7 +330,6 @@ impl Evaluator<'_> {
                 vector.push(series);
             }
             self.notes.take(noted, name);
-            self.budget.spend(track.len() / 8)?;
         }
         merge_equal(vector)
     }
@@ -317,7 +339,8 @@ impl Evaluator<'_> {
         let input = self.range_input(expr, steps)?;
         let end_ms = input.ends.start_ms;
         let mut matrix = Vec::new();
-        for (labels, track) in input.tracks {
+        for held in input.series {
+            let (labels, track) = held.lay_out();
             let view = Cursor::default().view(&track, end_ms.saturating_sub(input.range_ms), end_ms);
             let mut noted = NoteSet::default();
             if view.floats.has_blocks() || view.floats.is_cut() {

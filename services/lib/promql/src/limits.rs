@@ -11,7 +11,7 @@ pub struct Limits {
     pub max_samples: u64,
     /// Series that one selector may find.
     pub max_series: usize,
-    /// Steps of the range; subqueries may take as many for their own grid.
+    /// Steps of the range. The finer grid of a subquery counts as samples.
     pub max_steps: usize,
     /// Depth of the syntax tree.
     pub max_depth: usize,
@@ -54,11 +54,13 @@ impl<'a> Budget<'a> {
         }
         if self.samples >= self.next_check {
             self.next_check = self.samples + CHECK_EVERY;
-            if (self.limits.expired)() {
-                return Err(EvalError::Timeout);
-            }
+            self.check_deadline()?;
         }
         Ok(())
+    }
+
+    pub fn check_deadline(&self) -> Result<(), EvalError> {
+        if (self.limits.expired)() { Err(EvalError::Timeout) } else { Ok(()) }
     }
 
     pub fn series(&self, count: usize) -> Result<(), EvalError> {

@@ -98,7 +98,7 @@ impl Note {
             ),
             Self::MixedKinds => (Warning, "encountered a mix of histograms, floats or deltas, the result is left out"),
             Self::NotACounter => {
-                (Info, "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:")
+                (Info, "metric might not be a counter, name does not end in _total/_sum/_count/_bucket")
             }
             Self::HistogramIgnored => (Info, "ignored histograms"),
             Self::IncompatibleHistograms => (

@@ -5,7 +5,7 @@ mod view;
 
 use std::sync::Arc;
 
-use tidegate_model::{FloatWindow, HistogramWindow, Window, WindowValue};
+use tidegate_model::{FloatWindow, Histogram, HistogramWindow, Point, Window, WindowValue};
 
 use crate::notes::{Note, NoteSet};
 use crate::source::LOOKBACK_MS;
@@ -72,6 +72,9 @@ pub(crate) struct Correction {
 impl Track {
     pub fn of_windows(windows: &[Window]) -> Self {
         let mut track = Self::default();
+        if let Some(Window { value: WindowValue::Float(_), .. }) = windows.first() {
+            track.floats.entries.reserve(windows.len());
+        }
         for window in windows {
             match &window.value {
                 WindowValue::Float(float) => track.floats.push_window(float),
@@ -105,9 +108,9 @@ impl Track {
     }
 
     fn push_histogram_window(&mut self, window: &HistogramWindow) {
-        let point = |point: &tidegate_model::Point<_>, after_gap| HistogramPoint {
+        let point = |point: &Point<Arc<Histogram>>, after_gap| HistogramPoint {
             time_ms: point.time_ms,
-            value: Arc::new(HistogramValue::from(&**arc(&point.value))),
+            value: Arc::new(HistogramValue::from(&*point.value)),
             after_gap,
         };
         if window.count == 0 {
@@ -118,16 +121,6 @@ impl Track {
             self.histograms.push(point(&window.last, window.count > 2));
         }
     }
-
-    /// Samples held, blocks counted once.
-    pub fn len(&self) -> usize {
-        self.floats.entries.len() + self.deltas.len() + self.histograms.len() + self.distributions.len()
-    }
-}
-
-/// Names the type for inference.
-fn arc(value: &Arc<tidegate_model::Histogram>) -> &Arc<tidegate_model::Histogram> {
-    value
 }
 
 impl Floats {
@@ -172,7 +165,7 @@ impl Floats {
     }
 }
 
-fn float_point(point: &tidegate_model::Point) -> FloatPoint {
+fn float_point(point: &Point) -> FloatPoint {
     FloatPoint { time_ms: point.time_ms, value: point.value }
 }
 

@@ -18,7 +18,8 @@ pub(super) fn select(
     noted: &mut NoteSet,
 ) -> Vec<Series> {
     let order = if op == AggregateOp::Topk { largest_first } else { smallest_first };
-    let mut in_order = Vec::with_capacity(vector.len());
+    // An instant vector comes in the order of the values.
+    let mut in_order = Vec::new();
     let mut ranked: Vec<(usize, f64)> = Vec::new();
     for group in groups {
         for step in 0..steps.count {
@@ -40,7 +41,9 @@ pub(super) fn select(
             for &(member, _) in ranked.iter().skip(wanted) {
                 vector[member].cells[step] = None;
             }
-            in_order.extend(ranked.iter().take(wanted).map(|(member, _)| *member));
+            if steps.count == 1 {
+                in_order.extend(ranked.iter().take(wanted).map(|(member, _)| *member));
+            }
         }
     }
     if steps.count == 1 {

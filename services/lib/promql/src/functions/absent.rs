@@ -32,13 +32,14 @@ fn absent(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<V
 fn absent_over_time(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<Value, EvalError> {
     let expr = arg(call, 0)?;
     let input = evaluator.range_input(expr, steps)?;
-    evaluator.spend(input.tracks.len(), steps)?;
+    evaluator.spend(input.series.len(), steps)?;
     let mut present = vec![false; steps.count];
-    for (_, track) in &input.tracks {
+    for held in input.series {
+        let (_, track) = held.lay_out();
         let mut cursor = Cursor::default();
         for (step, seen) in present.iter_mut().enumerate() {
             let end_ms = input.ends.time_ms(step);
-            *seen |= !cursor.view(track, end_ms.saturating_sub(input.range_ms), end_ms).is_empty();
+            *seen |= !cursor.view(&track, end_ms.saturating_sub(input.range_ms), end_ms).is_empty();
         }
     }
     let labels = match expr {

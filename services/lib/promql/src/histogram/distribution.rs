@@ -51,12 +51,12 @@ pub(crate) fn merge_distributions<'a>(
 }
 
 fn add_in_table(all: impl Iterator<Item = (BucketKey, f64)>, low: i32, high: i32) -> Vec<(BucketKey, f64)> {
-    let mut table: Vec<Option<(BucketKey, f64)>> = vec![None; (high - low + 1) as usize];
+    let mut table = vec![0.0; (high - low + 1) as usize];
     for (key, count) in all {
-        let slot = &mut table[(rank(key) - low) as usize];
-        *slot = Some((key, slot.map_or(0.0, |(_, seen)| seen) + count));
+        table[(rank(key) - low) as usize] += count;
     }
-    table.into_iter().flatten().collect()
+    let populated = (low..=high).zip(table).filter(|(_, count)| *count != 0.0);
+    populated.filter_map(|(rank, count)| Some((key_at(rank)?, count))).collect()
 }
 
 fn add_sorted(mut all: Vec<(BucketKey, f64)>) -> Vec<(BucketKey, f64)> {
@@ -71,9 +71,15 @@ fn add_sorted(mut all: Vec<(BucketKey, f64)>) -> Vec<(BucketKey, f64)> {
     all
 }
 
+const SIGN: u32 = 1 << 18;
+
 /// Position of a key in the order of values: keys are sign and magnitude.
 fn rank(key: BucketKey) -> i32 {
-    const SIGN: u32 = 1 << 18;
     let magnitude = (key.bits() & !SIGN) as i32;
     if key.bits() & SIGN == 0 { magnitude } else { -magnitude - 1 }
+}
+
+/// What `rank` undoes.
+fn key_at(rank: i32) -> Option<BucketKey> {
+    BucketKey::from_bits(if rank >= 0 { rank as u32 } else { SIGN | (-1 - rank) as u32 })
 }

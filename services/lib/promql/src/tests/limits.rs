@@ -49,3 +49,17 @@ fn a_deadline_ends_the_evaluation() {
     let limits = Limits { expired: Arc::new(|| true), ..Limits::default() };
     assert!(matches!(fails("x_total", HOUR, &limits), EvalError::Timeout));
 }
+
+/// Tests and runtimes give a thread 2 MiB: what the parser lets through must
+/// fit, in builds without optimisation too.
+#[test]
+fn the_deepest_query_fits_a_small_stack() {
+    let memory = Memory::default().floats(&[("__name__", "x")], &[(0, -1.0)]);
+    let nested = |open: &str, close: &str, count: usize| format!("{}x{}", open.repeat(count), close.repeat(count));
+    let deepest = crate::MAX_DEPTH;
+    assert_eq!(memory.one(&nested("abs(", ")", deepest), 0), 1.0);
+    assert_eq!(memory.one(&nested("sum(", ")", deepest), 0), -1.0);
+    assert_eq!(memory.one(&nested("-(", ")", deepest / 2), 0), 1.0);
+    assert_eq!(memory.one(&nested("x + ", "", deepest), 0), -1.0 - deepest as f64);
+    assert_eq!(memory.one(&nested("x or ", "", deepest), 0), -1.0);
+}
