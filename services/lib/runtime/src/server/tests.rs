@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
@@ -62,6 +63,42 @@ async fn slow_headers_are_cut_off() {
     let running = start(Router::new(), hasty()).await;
     talk(running.address, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ").await;
     talk(running.address, "").await;
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_after_their_last_request() {
+    let running = start(Router::new().route("/", get(|| async { "here" })), hasty()).await;
+    let answer = talk(running.address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("here"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_may_stream_for_longer_than_any_timeout() {
+    let running = start(Router::new().route("/", get(|| async { axum::body::Body::new(pieces()) })), hasty()).await;
+    let answer = talk(running.address, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(answer.matches("tick").count(), 5, "{answer}");
+}
+
+/// A body of five pieces, half a second apart.
+fn pieces() -> impl hyper::body::Body<Data = axum::body::Bytes, Error = Infallible> + Send + 'static {
+    struct Pieces(u32, std::pin::Pin<Box<tokio::time::Sleep>>);
+    impl hyper::body::Body for Pieces {
+        type Data = axum::body::Bytes;
+        type Error = Infallible;
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Infallible>>> {
+            if self.0 == 5 {
+                return std::task::Poll::Ready(None);
+            }
+            std::task::ready!(self.1.as_mut().poll(cx));
+            self.0 += 1;
+            self.1 = Box::pin(tokio::time::sleep(Duration::from_millis(500)));
+            std::task::Poll::Ready(Some(Ok(hyper::body::Frame::data("tick".into()))))
+        }
+    }
+    Pieces(0, Box::pin(tokio::time::sleep(Duration::ZERO)))
 }
 
 #[tokio::test]
