@@ -307,7 +307,7 @@ impl Evaluator<'_> {
             self.budget.check_deadline()?;
             let (labels, track) = held.lay_out();
             let mut noted = NoteSet::default();
-            let mut cursor = Cursor::default();
+            let mut cursor = if function.of_counters { Cursor::counting(&track) } else { Cursor::default() };
             let cells: Vec<_> = (0..steps.count)
                 .map(|step| {
                     let end_ms = input.ends.time_ms(step);
@@ -341,7 +341,8 @@ impl Evaluator<'_> {
         let mut matrix = Vec::new();
         for held in input.series {
             let (labels, track) = held.lay_out();
-            let view = Cursor::default().view(&track, end_ms.saturating_sub(input.range_ms), end_ms);
+            let mut cursor = Cursor::default();
+            let view = cursor.view(&track, end_ms.saturating_sub(input.range_ms), end_ms);
             let mut noted = NoteSet::default();
             if view.floats.has_blocks() || view.floats.is_cut() {
                 noted.add(Note::EverySample);

@@ -77,7 +77,9 @@ fn delta_change(view: &RangeView<'_>, change: Change) -> Option<SampleValue> {
         return gauge_delta(view);
     }
     let per = if change == Change::Rate { view.range_s() } else { 1.0 };
-    if let Some(sum) = merge_distributions(view.distributions.iter().map(|point| &*point.value)) {
+    if let Some(sum) =
+        merge_distributions(view.distributions.iter().map(|point| &*point.value), view.distribution_counts)
+    {
         return Some(SampleValue::histogram(if change == Change::Rate { sum.divided(per) } else { sum }));
     }
     if view.deltas.is_empty() {

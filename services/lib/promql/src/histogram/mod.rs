@@ -12,7 +12,7 @@ use tidegate_model::{Distribution, Histogram, ResetHint};
 use tidegate_sketch::BucketKey;
 
 pub use buckets::Bucket;
-pub(crate) use distribution::merge_distributions;
+pub(crate) use distribution::{SlidingCounts, merge_distributions};
 pub(crate) use quantile::{ClassicBucket, classic_fraction, classic_quantile};
 
 /// A histogram that functions and operators work on.

@@ -39,11 +39,29 @@ proptest! {
         all.sort_by(f64::total_cmp);
         let wanted = all[((phi * all.len() as f64).ceil() as usize).max(1) - 1];
         let windows: Vec<_> = parts.iter().map(|part| distribution(part)).collect();
-        let merged = merge_distributions(windows.iter()).unwrap();
+        let merged = merge_distributions(windows.iter(), None).unwrap();
         let added = windows[1..].iter().fold(windows[0].clone(), |sum, next| sum.add(next).unwrap());
         prop_assert_eq!(&merged.shape, &added.shape);
         for got in [merged.quantile(phi), merged.divided(range_s).quantile(phi)] {
             prop_assert!((got - wanted).abs() <= wanted.abs() / 128.0, "{} is not {}", got, wanted);
+        }
+    }
+
+    #[test]
+    fn sliding_counts_are_what_adding_up_gives(
+        parts in prop::collection::vec(prop::collection::vec(0.001..2.0f64, 0..20), 1..30),
+        length in 1..10usize,
+        stride in 1..15usize,
+    ) {
+        let windows: Vec<_> = parts.iter().map(|part| distribution(part)).collect();
+        let mut counts = SlidingCounts::over(windows.iter());
+        for from in (0..windows.len()).step_by(stride) {
+            let range = from..(from + length).min(windows.len());
+            if let Some(counts) = &mut counts {
+                counts.advance(|index| &windows[index], range.start, range.end);
+            }
+            let slid = merge_distributions(windows[range.clone()].iter(), counts.as_ref());
+            prop_assert_eq!(slid, merge_distributions(windows[range].iter(), None));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use tidegate_model::FloatWindow;
 
+use crate::histogram::SlidingCounts;
+
 use super::{Entry, FloatPoint, Floats, HistogramPoint, Track, advance};
 
 /// Moves over a track as ranges move on in time.
@@ -11,6 +13,8 @@ pub(crate) struct Cursor {
     deltas: (usize, usize),
     histograms: (usize, usize),
     distributions: (usize, usize),
+    /// Kept for functions that add distributions up.
+    counts: Option<SlidingCounts>,
 }
 
 /// What a range function sees at one step.
@@ -20,6 +24,8 @@ pub(crate) struct RangeView<'a> {
     pub deltas: &'a [FloatPoint],
     pub histograms: &'a [HistogramPoint],
     pub distributions: &'a [HistogramPoint],
+    /// Counts of `distributions`, where the cursor keeps them.
+    pub distribution_counts: Option<&'a SlidingCounts>,
     /// Exclusive.
     pub start_ms: i64,
     /// Inclusive.
@@ -27,22 +33,28 @@ pub(crate) struct RangeView<'a> {
 }
 
 impl Cursor {
+    /// A cursor that counts the distributions of each range as it moves.
+    pub fn counting(track: &Track) -> Self {
+        let counts = SlidingCounts::over(track.distributions.iter().map(|point| &*point.value));
+        Self { counts, ..Self::default() }
+    }
+
     /// The samples in (start, end]; calls come with ascending times.
-    pub fn view<'a>(&mut self, track: &'a Track, start_ms: i64, end_ms: i64) -> RangeView<'a> {
+    pub fn view<'a>(&'a mut self, track: &'a Track, start_ms: i64, end_ms: i64) -> RangeView<'a> {
         let entries = &track.floats.entries;
         advance(&mut self.floats.0, entries, |entry| entry.last.time_ms <= start_ms);
         advance(&mut self.floats.1, entries, |entry| entry.first.time_ms <= end_ms);
+        let points = &track.distributions;
+        let distributions = slice(&mut self.distributions, points, |point| point.time_ms, start_ms, end_ms);
+        if let Some(counts) = &mut self.counts {
+            counts.advance(|index| &*points[index].value, self.distributions.0, self.distributions.1);
+        }
         RangeView {
             floats: FloatView::new(&track.floats, self.floats, start_ms, end_ms),
             deltas: slice(&mut self.deltas, &track.deltas, |point| point.time_ms, start_ms, end_ms),
             histograms: slice(&mut self.histograms, &track.histograms, |point| point.time_ms, start_ms, end_ms),
-            distributions: slice(
-                &mut self.distributions,
-                &track.distributions,
-                |point| point.time_ms,
-                start_ms,
-                end_ms,
-            ),
+            distributions,
+            distribution_counts: self.counts.as_ref(),
             start_ms,
             end_ms,
         }
