@@ -19,6 +19,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{Html, Response};
 use axum::routing::{MethodRouter, get};
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 pub(crate) use json::{Json, success};
@@ -43,7 +44,7 @@ pub(crate) fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/label/{name}/values", endpoint("label_values", label_values::answer))
         .route("/api/v1/metadata", endpoint("metadata", metadata::answer))
         .route("/api/v1/status/buildinfo", endpoint("buildinfo", status::buildinfo))
-        .layer(CompressionLayer::new());
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     // Not compressed: an event must leave at once.
     let stream = Router::new().route("/api/v1/stream", endpoint("stream", sse::answer));
     let page = Router::new().route("/", get(|| async { Html(PAGE) }));

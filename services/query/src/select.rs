@@ -16,7 +16,7 @@ use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, Sou
 
 use crate::error::Error;
 use crate::fragments::{Fragment, merge};
-use crate::index::{Found, SeriesIndex};
+use crate::index::{Days, Found, SeriesIndex};
 use crate::tail::Tail;
 
 /// Rows asked of the store at once, at most.
@@ -52,8 +52,8 @@ impl SeriesSource for Loaded {
 pub(crate) struct Loader<'a> {
     pub store: &'a dyn HotStore,
     pub archive: &'a Archive,
-    pub index: &'a SeriesIndex,
-    pub tail: &'a Tail,
+    pub index: &'a Arc<SeriesIndex>,
+    pub tail: &'a Arc<Tail>,
     pub now_ms: i64,
     /// Hours before this one come from the archive.
     pub first_hot_hour: u32,
@@ -68,6 +68,15 @@ pub(crate) struct Loader<'a> {
 struct Gathered {
     archived: Vec<Window>,
     hot: Vec<Fragment>,
+}
+
+/// What the index and the tail have for a selector.
+struct Live {
+    found: Vec<Found>,
+    /// Of `found`, ascending.
+    ids: Vec<MetricId>,
+    /// Each with its place in `found`.
+    windows: Vec<(usize, Fragment)>,
 }
 
 impl Loader<'_> {
@@ -153,18 +162,14 @@ impl Loader<'_> {
         };
         let known = i64::from(*days.start()) * DAY_MS..(i64::from(*days.end()) + 1) * DAY_MS;
         let times = times.start.max(known.start)..times.end.min(known.end);
-        let found = self.index.select(tenant, matchers, days, self.max_series);
-        let mut found = found.map_err(|found| Error::TooManySeries { found, limit: self.max_series })?;
+        let Live { found, ids, windows } = self.read_live(tenant, matchers, days, times.clone()).await?;
         if found.is_empty() {
             return Ok(());
         }
-        found.sort_unstable_by_key(|found| found.id);
-        let ids: Vec<MetricId> = found.iter().map(|found| found.id).collect();
+        self.count(windows.len())?;
         let mut fragments: Vec<Vec<Fragment>> = Vec::new();
         fragments.resize_with(ids.len(), Vec::new);
-        let live = self.tail.read(tenant, &ids, times.start, times.end);
-        self.count(live.len())?;
-        for (index, fragment) in live {
+        for (index, fragment) in windows {
             fragments[index].push(fragment);
         }
         self.read_store(tenant, &ids, times, &mut fragments).await?;
@@ -174,6 +179,26 @@ impl Loader<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn read_live(
+        &self,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        days: Days,
+        times: Range<i64>,
+    ) -> Result<Live, Error> {
+        let (index, tail, limit) = (self.index.clone(), self.tail.clone(), self.max_series);
+        let (tenant, matchers) = (tenant.clone(), matchers.to_vec());
+        in_background(move || {
+            let found = index.select(&tenant, &matchers, days, limit);
+            let mut found = found.map_err(|found| Error::TooManySeries { found, limit })?;
+            found.sort_unstable_by_key(|found| found.id);
+            let ids: Vec<MetricId> = found.iter().map(|found| found.id).collect();
+            let windows = tail.read(&tenant, &ids, times.start, times.end);
+            Ok(Live { found, ids, windows })
+        })
+        .await
     }
 
     async fn read_store(

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Tail, close_of};
 use crate::index::{Rotation, SeriesIndex, load_all, refresh};
 
-const FETCH_BYTES: usize = 4 << 20;
+const FETCH_BYTES: usize = 1 << 20;
 const FETCH_WAIT: Duration = Duration::from_secs(1);
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
@@ -215,7 +215,15 @@ impl Follower {
         loop {
             tokio::time::sleep(EVICT_EVERY).await;
             match self.store.all_progress().await {
-                Ok(progress) => self.tail.evict(&progress),
+                Ok(progress) => {
+                    let tail = self.tail.clone();
+                    // A panic in there is one in here.
+                    if let Err(error) = tokio::task::spawn_blocking(move || tail.evict(&progress)).await
+                        && error.is_panic()
+                    {
+                        std::panic::resume_unwind(error.into_panic());
+                    }
+                }
                 Err(error) => tracing::warn!(%error, "the store does not say what it has; the live tail grows"),
             }
             if let Some(lowest) = self.tail.watermarks.borrow().lowest_ms() {
