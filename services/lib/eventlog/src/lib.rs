@@ -78,6 +78,11 @@ pub enum LogError {
     PartitionCount { topic: &'static str, found: u16, wanted: u16 },
     #[error("topic {topic} has no partition {partition}")]
     UnknownPartition { topic: &'static str, partition: u16 },
+    /// Another process has the data folder open.
+    #[error("the data folder {0} is in use by another process")]
+    Locked(String),
+    #[error("the data folder has format version {found}, this program reads {supported}")]
+    Version { found: u32, supported: u32 },
     #[error("the log is corrupt: {0}")]
     Corrupt(String),
 }

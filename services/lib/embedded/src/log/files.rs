@@ -1,0 +1,230 @@
+//! The log's files: keyspaces, keys, and what is done with them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+use bytes::Bytes;
+use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use tidegate_eventlog::{Bounds, Record, Topic};
+
+use super::LogConfig;
+use crate::engine::{EngineError, open_guarded};
+
+/// A partition's records in memory before they are written as a table.
+const RAW_MEMTABLE_BYTES: u64 = 8 << 20;
+const ROLLUP_MEMTABLE_BYTES: u64 = 4 << 20;
+/// Journals are replayed at the start: their size bounds how long that takes.
+const MAX_JOURNAL_BYTES: u64 = 192 << 20;
+const KEY_BYTES: usize = 16;
+
+pub(super) struct Files {
+    database: Database,
+    meta: Keyspace,
+    records: HashMap<Topic, Vec<Keyspace>>,
+}
+
+/// What `meta` and the records say when the log is opened.
+pub(super) struct Meta {
+    pub epochs: HashMap<Topic, u64>,
+    pub bounds: HashMap<Topic, Vec<Bounds>>,
+    /// A topic made with another number of partitions, and that number.
+    pub other_partitions: Option<(Topic, u16)>,
+}
+
+/// A record to be written.
+pub(super) struct NewRecord {
+    pub topic: Topic,
+    pub partition: u16,
+    pub record: Record,
+}
+
+impl Files {
+    pub fn open(folder: &Path, config: &LogConfig) -> Result<Self, EngineError> {
+        open_guarded(folder, || {
+            let database = Database::builder(folder.join("db"))
+                .cache_size(config.block_cache_bytes)
+                .journal_compression(CompressionType::None)
+                .manual_journal_persist(true)
+                .max_journaling_size(MAX_JOURNAL_BYTES)
+                .worker_threads(2)
+                .open()?;
+            let meta = database.keyspace("meta", || KeyspaceCreateOptions::default().max_memtable_size(1 << 20))?;
+            let mut records = HashMap::new();
+            for topic in Topic::ALL {
+                let keyspaces = (0..recorded_partitions(&meta, topic)?.unwrap_or(config.partitions))
+                    .map(|partition| database.keyspace(&format!("{}-{partition}", topic.name()), || options(topic)));
+                records.insert(topic, keyspaces.collect::<Result<Vec<_>, _>>()?);
+            }
+            Ok(Self { database, meta, records })
+        })
+    }
+
+    /// Reads what is recorded, and records epoch and partitions of a new log.
+    pub fn read_meta(&self, partitions: u16) -> Result<Meta, EngineError> {
+        let mut meta = Meta { epochs: HashMap::new(), bounds: HashMap::new(), other_partitions: None };
+        for topic in Topic::ALL {
+            let epoch_key = meta_key("epoch", topic, "");
+            let epoch = match self.meta.get(&epoch_key)? {
+                Some(epoch) => u64_of(&epoch)?,
+                None => {
+                    let epoch = rand::random::<u64>();
+                    let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+                    batch.insert(&self.meta, epoch_key, epoch.to_be_bytes());
+                    batch.insert(&self.meta, meta_key("partitions", topic, ""), partitions.to_be_bytes());
+                    batch.commit()?;
+                    epoch
+                }
+            };
+            meta.epochs.insert(topic, epoch);
+            if let Some(found) = recorded_partitions(&self.meta, topic)?.filter(|found| *found != partitions) {
+                meta.other_partitions = Some((topic, found));
+            }
+            meta.bounds.insert(topic, self.bounds(topic)?);
+        }
+        Ok(meta)
+    }
+
+    pub fn bounds(&self, topic: Topic) -> Result<Vec<Bounds>, EngineError> {
+        let mut bounds = Vec::new();
+        for (partition, keyspace) in self.keyspaces(topic).iter().enumerate() {
+            let start = match self.meta.get(start_key(topic, partition as u16))? {
+                Some(start) => u64_of(&start)?,
+                None => 0,
+            };
+            let last = keyspace.last_key_value().map(fjall::Guard::key).transpose()?;
+            let end = last.map(|key| parse_key(&key)).transpose()?.map_or(0, |(offset, _)| offset + 1);
+            bounds.push(Bounds { start, end: end.max(start) });
+        }
+        Ok(bounds)
+    }
+
+    /// All or none; on disk when it returns.
+    pub fn append<'a>(&self, records: impl Iterator<Item = &'a NewRecord>) -> Result<(), EngineError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        for NewRecord { topic, partition, record } in records {
+            let key = key(record.offset, record.append_time_ms);
+            batch.insert(self.keyspace(*topic, *partition)?, key, &record.payload[..]);
+        }
+        Ok(batch.commit()?)
+    }
+
+    /// Records of the range from its start on, at least one if any is there.
+    pub fn read(
+        &self,
+        topic: Topic,
+        partition: u16,
+        range: Range<u64>,
+        max_bytes: usize,
+    ) -> Result<Vec<Record>, EngineError> {
+        let mut records = Vec::new();
+        let mut size_bytes = 0;
+        for item in self.keyspace(topic, partition)?.range(first_key(range.start)..first_key(range.end)) {
+            let (key, payload) = item.into_inner()?;
+            let (offset, append_time_ms) = parse_key(&key)?;
+            size_bytes += payload.len().max(1);
+            if !records.is_empty() && size_bytes > max_bytes {
+                break;
+            }
+            records.push(Record { offset, append_time_ms, payload: Bytes::copy_from_slice(&payload) });
+        }
+        Ok(records)
+    }
+
+    /// Append time of the first record at `offset` or later.
+    pub fn time_at(&self, topic: Topic, partition: u16, offset: u64) -> Result<Option<i64>, EngineError> {
+        let first = self.keyspace(topic, partition)?.range(first_key(offset)..).next();
+        let key = first.map(fjall::Guard::key).transpose()?;
+        Ok(key.map(|key| parse_key(&key)).transpose()?.map(|(_, append_time_ms)| append_time_ms))
+    }
+
+    /// Bytes on disk, without what is still in a journal only.
+    pub fn size_bytes(&self, topic: Topic, partition: u16) -> Result<u64, EngineError> {
+        Ok(self.keyspace(topic, partition)?.disk_space())
+    }
+
+    /// Remembers where the partition starts, then drops the tables that hold
+    /// nothing after it.
+    pub fn truncate_start(&self, topic: Topic, partition: u16, start: u64) -> Result<(), EngineError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        batch.insert(&self.meta, start_key(topic, partition), start.to_be_bytes());
+        batch.commit()?;
+        let keyspace = self.keyspace(topic, partition)?;
+        keyspace.tree.drop_range(..first_key(start)).map_err(|error| fjall::Error::from(error).into())
+    }
+
+    pub fn committed(&self, topic: Topic, group: &str, partition: u16) -> Result<Option<u64>, EngineError> {
+        let committed = self.meta.get(commit_key(topic, group, partition))?;
+        committed.map(|offset| u64_of(&offset)).transpose()
+    }
+
+    pub fn commit(&self, topic: Topic, group: &str, partition: u16, offset: u64) -> Result<(), EngineError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
+        batch.insert(&self.meta, commit_key(topic, group, partition), offset.to_be_bytes());
+        Ok(batch.commit()?)
+    }
+
+    fn keyspaces(&self, topic: Topic) -> &[Keyspace] {
+        self.records.get(&topic).map_or(&[], Vec::as_slice)
+    }
+
+    fn keyspace(&self, topic: Topic, partition: u16) -> Result<&Keyspace, EngineError> {
+        let found = self.keyspaces(topic).get(usize::from(partition));
+        found.ok_or_else(|| EngineError::Corrupt(format!("{} has no partition {partition}", topic.name())))
+    }
+}
+
+/// Keys only rise, so tables are disjoint and the default, leveled compaction
+/// moves them without writing them again.
+fn options(topic: Topic) -> KeyspaceCreateOptions {
+    let memtable_bytes = match topic {
+        Topic::MetricsRaw => RAW_MEMTABLE_BYTES,
+        Topic::MetricsRollup => ROLLUP_MEMTABLE_BYTES,
+    };
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(memtable_bytes)
+        .expect_point_read_hits(true)
+        .data_block_size_policy(fjall::config::BlockSizePolicy::all(32 << 10))
+        .data_block_compression_policy(fjall::config::CompressionPolicy::all(CompressionType::Lz4))
+}
+
+fn recorded_partitions(meta: &Keyspace, topic: Topic) -> Result<Option<u16>, fjall::Error> {
+    let recorded = meta.get(meta_key("partitions", topic, ""))?;
+    Ok(recorded.and_then(|bytes| bytes[..].try_into().ok()).map(u16::from_be_bytes))
+}
+
+fn meta_key(what: &str, topic: Topic, of: &str) -> String {
+    format!("{what}/{}/{of}", topic.name())
+}
+
+fn start_key(topic: Topic, partition: u16) -> String {
+    meta_key("start", topic, &partition.to_string())
+}
+
+fn commit_key(topic: Topic, group: &str, partition: u16) -> String {
+    meta_key("committed", topic, &format!("{partition}/{group}"))
+}
+
+fn key(offset: u64, append_time_ms: i64) -> [u8; KEY_BYTES] {
+    let mut key = [0; KEY_BYTES];
+    key[..8].copy_from_slice(&offset.to_be_bytes());
+    key[8..].copy_from_slice(&append_time_ms.to_be_bytes());
+    key
+}
+
+/// Not after any key of `offset`, after those of all before.
+fn first_key(offset: u64) -> [u8; 8] {
+    offset.to_be_bytes()
+}
+
+fn parse_key(key: &[u8]) -> Result<(u64, i64), EngineError> {
+    match key.split_first_chunk::<8>() {
+        Some((offset, time)) if time.len() == 8 => Ok((u64::from_be_bytes(*offset), u64_of(time)? as i64)),
+        _ => Err(EngineError::Corrupt(format!("the key of a record has {} bytes", key.len()))),
+    }
+}
+
+fn u64_of(bytes: &[u8]) -> Result<u64, EngineError> {
+    let bytes = bytes.try_into().map_err(|_| EngineError::Corrupt("a number has not eight bytes".to_owned()))?;
+    Ok(u64::from_be_bytes(bytes))
+}

@@ -1,0 +1,194 @@
+//! The thread that writes: whatever waits is written together, with one fsync.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tidegate_eventlog::{Appended, LogError, Record, Topic};
+use tokio::sync::oneshot;
+
+use super::files::NewRecord;
+use super::{Shared, closed};
+use crate::engine::EngineError;
+
+/// Bytes after which no further appends join a group.
+const GROUP_BYTES: usize = 16 << 20;
+
+type Answer = oneshot::Sender<Result<Vec<Appended>, LogError>>;
+
+/// An append that waits to be written.
+pub(super) struct Request {
+    pub topic: Topic,
+    pub records: Vec<(u16, Bytes)>,
+    pub answer: Answer,
+}
+
+impl Request {
+    fn size_bytes(&self) -> usize {
+        self.records.iter().map(|(_, payload)| payload.len()).sum()
+    }
+}
+
+pub(super) struct Writer {
+    requests: Mutex<Option<SyncSender<Request>>>,
+    queued_bytes: Arc<AtomicUsize>,
+    max_queued_bytes: usize,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub fn start(shared: Arc<Shared>) -> Result<Self, LogError> {
+        let (requests, queue) = sync_channel(shared.config.queue_appends.max(1));
+        let max_queued_bytes = shared.config.queue_bytes;
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let queued = Arc::clone(&queued_bytes);
+        let thread = std::thread::Builder::new()
+            .name("log-writer".to_owned())
+            .spawn(move || run(&shared, &queue, &queued))
+            .map_err(|error| LogError::Unavailable(format!("the log's writer: {error}")))?;
+        Ok(Self {
+            requests: Mutex::new(Some(requests)),
+            queued_bytes,
+            max_queued_bytes,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Queues the request; never waits.
+    pub fn send(&self, request: Request) -> Result<(), LogError> {
+        let Some(requests) = self.requests.lock().clone() else { return Err(closed()) };
+        let size_bytes = request.size_bytes();
+        let queued = self.queued_bytes.fetch_add(size_bytes, Ordering::Relaxed);
+        // One append always fits, whatever its size.
+        let sent = if queued > 0 && queued + size_bytes > self.max_queued_bytes {
+            Err(LogError::Overloaded)
+        } else {
+            requests.try_send(request).map_err(|error| match error {
+                TrySendError::Full(_) => LogError::Overloaded,
+                TrySendError::Disconnected(_) => closed(),
+            })
+        };
+        sent.inspect_err(|_| {
+            self.queued_bytes.fetch_sub(size_bytes, Ordering::Relaxed);
+        })
+    }
+
+    /// Lets the thread finish what is queued, and waits for that.
+    pub fn stop(&self) {
+        drop(self.requests.lock().take());
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the log's writer panicked");
+        }
+    }
+}
+
+fn run(shared: &Shared, queue: &Receiver<Request>, queued_bytes: &AtomicUsize) {
+    let mut ends = Ends::Known;
+    while let Ok(first) = queue.recv() {
+        let mut size_bytes = first.size_bytes();
+        let mut group = vec![first];
+        while size_bytes < GROUP_BYTES
+            && let Ok(next) = queue.try_recv()
+        {
+            size_bytes += next.size_bytes();
+            group.push(next);
+        }
+        ends = write(shared, group, ends);
+        queued_bytes.fetch_sub(size_bytes, Ordering::Relaxed);
+    }
+}
+
+/// Whether the partitions' ends in memory are those of the files. Records of a
+/// failed append may be in the files nevertheless; then their offsets are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Known,
+    Uncertain,
+}
+
+/// Where each append's records are in a group's.
+struct Pending {
+    answer: Answer,
+    records: std::ops::Range<usize>,
+}
+
+fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
+    if ends == Ends::Uncertain
+        && let Err(error) = reread_ends(shared)
+    {
+        let error = LogError::from(error);
+        for request in group {
+            let _ = request.answer.send(Err(error.clone()));
+        }
+        return Ends::Uncertain;
+    }
+    let append_time_ms = (shared.clock)();
+    let mut ends: HashMap<(Topic, u16), u64> = HashMap::new();
+    let mut records: Vec<NewRecord> = Vec::new();
+    let mut pending = Vec::with_capacity(group.len());
+    for Request { topic, records: appended, answer } in group {
+        let first = records.len();
+        for (partition, payload) in appended {
+            let Ok(state) = shared.partition(topic, partition) else { continue };
+            let end = ends.entry((topic, partition)).or_insert_with(|| state.bounds().end);
+            let record = Record { offset: *end, append_time_ms, payload };
+            *end += 1;
+            records.push(NewRecord { topic, partition, record });
+        }
+        pending.push(Pending { answer, records: first..records.len() });
+    }
+    match shared.engine.write(|files| files.append(records.iter())) {
+        Ok(()) => {
+            let answers: Vec<Vec<Appended>> = pending
+                .iter()
+                .map(|pending| {
+                    let records = records[pending.records.clone()].iter();
+                    records.map(|new| Appended { offset: new.record.offset, append_time_ms }).collect()
+                })
+                .collect();
+            publish(shared, records);
+            for (pending, appended) in pending.into_iter().zip(answers) {
+                // Who does not wait any more has no use for the answer.
+                let _ = pending.answer.send(Ok(appended));
+            }
+            Ends::Known
+        }
+        Err(error) => {
+            let error = LogError::from(error);
+            tracing::error!(%error, records = records.len(), "an append failed");
+            for pending in pending {
+                let _ = pending.answer.send(Err(error.clone()));
+            }
+            Ends::Uncertain
+        }
+    }
+}
+
+fn publish(shared: &Shared, records: Vec<NewRecord>) {
+    let mut by_partition: HashMap<(Topic, u16), Vec<Record>> = HashMap::new();
+    for new in records {
+        by_partition.entry((new.topic, new.partition)).or_default().push(new.record);
+    }
+    for ((topic, partition), records) in by_partition {
+        if let Ok(state) = shared.partition(topic, partition) {
+            state.extend(records);
+        }
+    }
+}
+
+/// As a write, so that the files are opened again where that is due.
+fn reread_ends(shared: &Shared) -> Result<(), EngineError> {
+    for (topic, partitions) in &shared.topics {
+        let bounds = shared.engine.write(|files| files.bounds(*topic))?;
+        for (partition, bounds) in partitions.iter().zip(bounds) {
+            partition.reset_end(bounds.end);
+        }
+    }
+    Ok(())
+}
