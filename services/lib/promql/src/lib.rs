@@ -14,6 +14,23 @@
 //! everything else a delta series is a gauge with one sample a window, the
 //! window's sum (or distribution) at the time of its last sample.
 //!
+//! Average and 99th percentile of an endpoint's response time, from agents'
+//! distributions and from classic histograms:
+//!
+//! ```text
+//! histogram_avg(sum by (endpoint) (rate(http_request_duration_seconds[5m])))
+//! histogram_quantile(0.99, sum by (endpoint) (rate(http_request_duration_seconds[5m])))
+//!
+//! sum by (endpoint) (rate(http_request_duration_seconds_sum[5m]))
+//!   / sum by (endpoint) (rate(http_request_duration_seconds_count[5m]))
+//! histogram_quantile(0.99, sum by (endpoint, le) (rate(http_request_duration_seconds_bucket[5m])))
+//! ```
+//!
+//! Unlike in Prometheus: `\d`, `\w`, `\s` in regular expressions know Unicode, and
+//! a literal `{` has to be escaped; a sum of a distribution and a native histogram
+//! is left out, with a warning; a subquery over a distribution sees one value a
+//! step, so `rate` of it is not a sum.
+//!
 //! ```
 //! let expr = tidegate_promql::parse("sum by (job) (rate(http_requests_total[5m]))")?;
 //! let range = tidegate_promql::Range { start_ms: 600_000, end_ms: 600_000, step_ms: 0 };
