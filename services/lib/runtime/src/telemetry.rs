@@ -1,7 +1,9 @@
 //! Logs: text for a person at a terminal, one JSON object a line otherwise.
 //! They go to standard error, so that standard output stays for answers.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
@@ -64,7 +66,19 @@ pub fn start(config: &LogConfig, rust_log: Option<&str>) -> Result<Shape, Teleme
         Shape::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).compact().try_init(),
         Shape::Json => subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
     };
-    started.map(|()| shape).map_err(|_| TelemetryError::Twice)
+    started.map_err(|_| TelemetryError::Twice)?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(shape)
+}
+
+/// A panic is a line of the log like any other; the backtrace comes with it
+/// when `RUST_BACKTRACE` is set.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("no message");
+    let place = panic.location().map(tracing::field::display);
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(backtrace));
+    tracing::error!(place, backtrace, "panicked: {message}");
 }
 
 fn filter(config: &LogConfig, rust_log: Option<&str>) -> Result<EnvFilter, TelemetryError> {
