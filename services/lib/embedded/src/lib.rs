@@ -13,5 +13,7 @@
 mod engine;
 mod folder;
 mod log;
+mod store;
 
 pub use log::{EmbeddedLog, LogConfig};
+pub use store::{EmbeddedStore, StoreConfig};

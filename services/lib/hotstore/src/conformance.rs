@@ -52,6 +52,7 @@ fn row(metric_id: u128, minute: u32, samples: u32) -> Row {
 
 async fn reopening_keeps_everything(harness: &dyn Harness) {
     let store = harness.create().await;
+    assert_eq!(store.partition_count(PARTITIONS).await.expect("partition_count"), PARTITIONS);
     let written: Vec<Row> = (0..100).map(|n| row(n % 10, MINUTE + (n / 10) as u32, 5)).collect();
     store.write_rows(written.clone()).await.expect("write_rows");
     store.write_rows(vec![row(0, MINUTE, 6)]).await.expect("write_rows");
@@ -60,7 +61,6 @@ async fn reopening_keeps_everything(harness: &dyn Harness) {
     store.write_series(vec![series::series("up", DAY)]).await.expect("write_series");
     let chunk = state::sightings(SOURCE, 28_000_000, &[4, 9]);
     store.write_sightings(vec![chunk.clone()]).await.expect("write_sightings");
-    assert_eq!(store.partition_count(PARTITIONS).await.expect("partition_count"), PARTITIONS);
     let Some(store) = harness.reopen(store).await else { return };
     let ids: Vec<MetricId> = (0..10).map(MetricId).collect();
     let read = store.read_rows(&TenantId::default(), &ids, MINUTE..MINUTE + 10).await.expect("read_rows");

@@ -46,7 +46,8 @@ pub struct HourRow {
 #[async_trait]
 pub trait HotStore: Send + Sync + 'static {
     /// Durable when it returns. Of two rows with one key the one with more
-    /// samples stays.
+    /// samples stays. [`partition_count`](Self::partition_count) has been
+    /// called before: rows are kept by shard.
     async fn write_rows(&self, rows: Vec<Row>) -> Result<(), StoreError>;
 
     /// Rows of the series in `minutes`, sorted by (metric_id, minute, source,

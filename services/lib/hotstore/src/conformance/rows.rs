@@ -21,6 +21,13 @@ pub(super) async fn run(harness: &dyn Harness) {
     concurrent_writes_are_all_kept(harness).await;
 }
 
+/// A store that knows its number of shards, as it must before rows come.
+async fn sharded(harness: &dyn Harness) -> Arc<dyn HotStore> {
+    let store = harness.create().await;
+    assert_eq!(store.partition_count(PARTITIONS).await.expect("partition_count"), PARTITIONS);
+    store
+}
+
 async fn read(store: &Arc<dyn HotStore>, series: &[u128], minutes: Range<u32>) -> Vec<Row> {
     let series: Vec<MetricId> = series.iter().copied().map(MetricId).collect();
     store.read_rows(&tenant("default"), &series, minutes).await.expect("read_rows")
@@ -39,7 +46,7 @@ async fn scan(store: &Arc<dyn HotStore>, shard: u16, minutes: Range<u32>) -> Vec
 }
 
 async fn the_fuller_version_stays(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     for samples in [5, 9, 3, 9, 8] {
         store.write_rows(vec![row(1, MINUTE, samples)]).await.expect("write_rows");
     }
@@ -47,7 +54,7 @@ async fn the_fuller_version_stays(harness: &dyn Harness) {
 }
 
 async fn versions_in_one_write(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     let versions = [4, 300, 70_000, 300, 4].map(|samples| row(1, MINUTE, samples));
     store.write_rows(versions.to_vec()).await.expect("write_rows");
     store.write_rows(Vec::new()).await.expect("a write of nothing");
@@ -55,7 +62,7 @@ async fn versions_in_one_write(harness: &dyn Harness) {
 }
 
 async fn rows_are_read_in_order(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     let mut rows = Vec::new();
     for metric_id in [u128::MAX, 1, 1 << 100] {
         for minute in [MINUTE + 2, MINUTE, MINUTE + 256] {
@@ -76,7 +83,7 @@ async fn rows_are_read_in_order(harness: &dyn Harness) {
 }
 
 async fn rows_are_read_by_minute_series_and_tenant(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     let rows: Vec<Row> = (0..10).flat_map(|m| [row(1, MINUTE + m, 1), row(2, MINUTE + m, 1)]).collect();
     store.write_rows(rows).await.expect("write_rows");
     let mut other = row(3, MINUTE + 4, 1);
@@ -93,7 +100,7 @@ async fn rows_are_read_by_minute_series_and_tenant(harness: &dyn Harness) {
 }
 
 async fn many_series_are_read(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     // Ids far apart and in all shards; every third is asked for.
     let id = |n: u128| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let rows: Vec<Row> = (0..600).flat_map(|n| [row(id(n), MINUTE, 2), row(id(n), MINUTE + 1, 2)]).collect();
@@ -107,7 +114,7 @@ async fn many_series_are_read(harness: &dyn Harness) {
 }
 
 async fn a_scan_gives_a_shard_in_pages(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     let mut rows: Vec<Row> = (0..9_000).map(|n| row(n, MINUTE + (n % 3) as u32, 1)).collect();
     rows.iter_mut().step_by(2).for_each(|row| row.key.tenant = tenant("other"));
     store.write_rows(rows.clone()).await.expect("write_rows");
@@ -122,7 +129,7 @@ async fn a_scan_gives_a_shard_in_pages(harness: &dyn Harness) {
 }
 
 async fn a_scan_gives_one_version(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     for samples in [1, 3, 2] {
         store.write_rows(vec![row(4, MINUTE, samples), row(8, MINUTE, samples)]).await.expect("write_rows");
     }
@@ -130,7 +137,7 @@ async fn a_scan_gives_one_version(harness: &dyn Harness) {
 }
 
 async fn rows_across_midnight(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     let rows: Vec<Row> = (0..20).map(|m| row(4, MINUTE - 10 + m, 1)).collect();
     store.write_rows(rows.clone()).await.expect("write_rows");
     assert_eq!(read(&store, &[4], MINUTE - 10..MINUTE + 10).await, rows);
@@ -139,7 +146,7 @@ async fn rows_across_midnight(harness: &dyn Harness) {
 }
 
 async fn expired_days_are_gone(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     let rows: Vec<Row> = (0..20).map(|m| row(4, MINUTE - 10 + m, 1)).collect();
     store.write_rows(rows.clone()).await.expect("write_rows");
     store.expire(DAY).await.expect("expire");
@@ -153,7 +160,7 @@ async fn expired_days_are_gone(harness: &dyn Harness) {
 }
 
 async fn concurrent_writes_are_all_kept(harness: &dyn Harness) {
-    let store = harness.create().await;
+    let store = sharded(harness).await;
     let writers: Vec<_> = (0..8u128)
         .map(|writer| {
             let store = Arc::clone(&store);
