@@ -20,7 +20,7 @@ pub enum Error {
     ContentType { found: String, wanted: &'static str },
     #[error("{0}")]
     ContentEncoding(String),
-    #[error("the body exceeds {limit_bytes} bytes")]
+    #[error("the body, or a message in it, exceeds {limit_bytes} bytes")]
     BodyTooLarge { limit_bytes: usize },
     #[error(
         "the samples of one partition take {size_bytes} bytes, {limit_bytes} fit in a record; send smaller batches"
@@ -100,7 +100,10 @@ impl Error {
 
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
-        Self::Malformed(error.to_string())
+        match error {
+            DecodeError::TooLarge { limit_bytes } => Self::BodyTooLarge { limit_bytes },
+            other => Self::Malformed(other.to_string()),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod limits;
 mod log_watch;
 mod metadata;
 mod metrics;
+mod otlp_answer;
 mod producer;
 mod series_cap;
 mod service;

@@ -15,6 +15,9 @@ pub enum Protocol {
     RemoteWrite1,
     RemoteWrite2,
     Json,
+    OtlpProtobuf,
+    OtlpJson,
+    OtlpGrpc,
     Push,
 }
 
@@ -24,6 +27,9 @@ impl Protocol {
             Self::RemoteWrite1 => "remote_write_1",
             Self::RemoteWrite2 => "remote_write_2",
             Self::Json => "json",
+            Self::OtlpProtobuf => "otlp_protobuf",
+            Self::OtlpJson => "otlp_json",
+            Self::OtlpGrpc => "otlp_grpc",
             Self::Push => "push",
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tidegate_codec::ingest::{self, Encoding, Scratch};
+use tidegate_codec::ingest::{self, Encoding, Scratch, otlp};
 use tidegate_eventlog::{ClockFn, EventLog, Topic};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -153,33 +153,37 @@ impl Gateway {
         let key = request.idempotency_key.map(|key| crate::content_hash::ContentHash::of_key(&tenant, key));
         let identity = key.map_or(Identity::Content, Identity::Key);
         let unique = || self.unique();
-        let parts = match request.protocol {
-            Protocol::RemoteWrite1 => {
-                let mut batch = Batch::new(rules, &identity, writers);
-                ingest::remote_write_v1::decode(body, scratch, &mut batch)?;
-                batch.finish(identity, unique)
+        if request.protocol == Protocol::Push {
+            let push = ingest::push::Push::open(body, scratch)?;
+            request.caller.name_agent(push.header.agent_id);
+            let session = push.header.session.map(|(session, sequence)| Identity::Session { session, sequence });
+            let identity = session.unwrap_or(identity);
+            let mut batch = Batch::new(rules, &identity, writers);
+            push.decode(scratch, &mut batch)?;
+            return Ok((batch.finish(identity, unique), body.len()));
+        }
+        let mut batch = Batch::new(rules, &identity, writers);
+        match request.protocol {
+            Protocol::RemoteWrite1 => ingest::remote_write_v1::decode(body, scratch, &mut batch)?,
+            Protocol::RemoteWrite2 => ingest::remote_write_v2::decode(body, scratch, &mut batch)?,
+            Protocol::Json => ingest::json::decode(body, scratch, &mut batch)?,
+            Protocol::OtlpJson => self.decode_otlp(body, otlp::Format::Json, scratch, &mut batch)?,
+            Protocol::OtlpProtobuf | Protocol::OtlpGrpc | Protocol::Push => {
+                self.decode_otlp(body, otlp::Format::Protobuf, scratch, &mut batch)?;
             }
-            Protocol::RemoteWrite2 => {
-                let mut batch = Batch::new(rules, &identity, writers);
-                ingest::remote_write_v2::decode(body, scratch, &mut batch)?;
-                batch.finish(identity, unique)
-            }
-            Protocol::Json => {
-                let mut batch = Batch::new(rules, &identity, writers);
-                ingest::json::decode(body, scratch, &mut batch)?;
-                batch.finish(identity, unique)
-            }
-            Protocol::Push => {
-                let push = ingest::push::Push::open(body, scratch)?;
-                request.caller.name_agent(push.header.agent_id);
-                let session = push.header.session.map(|(session, sequence)| Identity::Session { session, sequence });
-                let identity = session.unwrap_or(identity);
-                let mut batch = Batch::new(rules, &identity, writers);
-                push.decode(scratch, &mut batch)?;
-                batch.finish(identity, unique)
-            }
-        };
-        Ok((parts, body.len()))
+        }
+        Ok((batch.finish(identity, unique), body.len()))
+    }
+
+    fn decode_otlp(
+        &self,
+        body: &[u8],
+        format: otlp::Format,
+        scratch: &mut Scratch,
+        batch: &mut Batch<'_>,
+    ) -> Result<(), Error> {
+        let target_info = if self.config.otlp_target_info { otlp::TargetInfo::Write } else { otlp::TargetInfo::Omit };
+        Ok(otlp::decode(body, format, target_info, scratch, batch)?)
     }
 
     fn workspace(&self) -> Workspace {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod harness;
 mod json;
+mod otlp;
 mod push;
 mod remote_write;
 mod shared;

@@ -1,5 +1,6 @@
 //! The gRPC services: native push and OTLP.
 
+mod otlp;
 mod push;
 pub(crate) mod status;
 mod unary;
@@ -12,4 +13,5 @@ use crate::service::Gateway;
 
 pub fn routes(gateway: Arc<Gateway>) -> Routes {
     Routes::new(unary::Unary::new(push::Push::new(Arc::clone(&gateway)), &gateway))
+        .add_service(unary::Unary::new(otlp::Export::new(Arc::clone(&gateway)), &gateway))
 }

@@ -40,13 +40,14 @@ pub fn of_transport(response: ::http::Response<Body>, limit_bytes: usize) -> (::
 }
 
 /// `google.rpc.Status` of the `grpc-status-details-bin` header.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message, serde::Serialize)]
 pub struct RpcStatus {
     #[prost(int32, tag = "1")]
     pub code: i32,
     #[prost(string, tag = "2")]
     pub message: String,
     #[prost(message, repeated, tag = "3")]
+    #[serde(skip)]
     pub details: Vec<Any>,
 }
 

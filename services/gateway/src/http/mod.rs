@@ -2,6 +2,7 @@
 //! gateway, word the answer.
 
 mod json;
+mod otlp;
 mod remote_write;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::service::Gateway;
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/api/v1/write", post(remote_write::handle))
+        .route("/v1/metrics", post(otlp::handle))
         .route("/metrics", post(json::handle))
         .layer(middleware::from_fn_with_state(Arc::clone(&gateway), correlate))
         .with_state(gateway)

@@ -13,7 +13,7 @@ use crate::Limits;
 const WRITE: &str = "/api/v1/write";
 
 /// (path, headers of a request that would be well formed)
-const DOORS: [(&str, &[(&str, &str)]); 3] = [
+const DOORS: [(&str, &[(&str, &str)]); 5] = [
     (WRITE, &[("content-type", "application/x-protobuf"), ("content-encoding", "snappy")]),
     (
         WRITE,
@@ -23,6 +23,8 @@ const DOORS: [(&str, &[(&str, &str)]); 3] = [
         ],
     ),
     ("/metrics", &[("content-type", "application/json")]),
+    ("/v1/metrics", &[("content-type", "application/json")]),
+    ("/v1/metrics", &[("content-type", "application/x-protobuf")]),
 ];
 
 #[tokio::test]

@@ -88,7 +88,8 @@ async fn unsorted_labels_are_one_series() {
 async fn content_types_and_encodings() {
     let harness = Harness::new().await;
     let body = Version::V1.encode(&[up("a")]);
-    let cases: [(&[(&str, &str)], Vec<u8>, u16); 7] = [
+    type Case = (&'static [(&'static str, &'static str)], Vec<u8>, u16);
+    let cases: [Case; 7] = [
         (&[], snappy(&body).unwrap(), 204),
         (
             &[("content-type", "application/x-protobuf"), ("content-encoding", "zstd")],

@@ -9,6 +9,7 @@
 pub mod canonical;
 pub mod decompress;
 pub mod json;
+pub mod otlp;
 pub mod prometheus;
 pub mod protobuf;
 pub mod push;
@@ -93,8 +94,8 @@ pub enum DecodeError {
     Session(usize),
     #[error("sequence must be at least 1 where a session is given")]
     Sequence,
-    #[error("more than {limit} {what} in a request")]
-    TooMany { what: &'static str, limit: usize },
+    #[error("a message exceeds {limit_bytes} bytes")]
+    TooLarge { limit_bytes: usize },
 }
 
 /// Buffers that decoders reuse from request to request.
