@@ -210,9 +210,7 @@ impl Fold {
     /// record is at least as much further on. Called right after a take-over,
     /// whose sightings then reach up to the first record that is left.
     pub fn gap(&mut self, lost_offsets: u64) {
-        let opened = Opened { offset: self.next_offset, clock: self.clock };
-        let gap = self.gap.get_or_insert(Gap { offsets: 0, opened });
-        gap.offsets += lost_offsets;
+        self.note_gap(lost_offsets);
         self.next_offset += lost_offsets;
         // The best that is known of the clock where the log goes on.
         if let Some(clock) = self.batches.latest_sighting() {
@@ -221,6 +219,22 @@ impl Fold {
         if self.stored_position <= self.next_offset {
             self.clock = self.clock.max(self.closed_through);
         }
+    }
+
+    /// An earlier log of the partition is gone, and with it an unknown number
+    /// of records: one is counted, so that the ledger tells.
+    pub fn gap_of_unknown_size(&mut self) {
+        self.note_gap(1);
+    }
+
+    fn note_gap(&mut self, lost_offsets: u64) {
+        let opened = Opened { offset: self.next_offset, clock: self.clock };
+        self.gap.get_or_insert(Gap { offsets: 0, opened }).offsets += lost_offsets;
+    }
+
+    /// Whether [`Fold::take_closed`] has something to give.
+    pub fn has_closed(&self) -> bool {
+        !self.closed.is_empty()
     }
 
     /// The oldest fragment that closed. Call [`Fold::live`] before.
