@@ -22,6 +22,9 @@ pub(crate) enum EngineError {
     Corrupt(String),
     #[error("the data folder {0} is in use by another process")]
     Locked(String),
+    /// Not the database's fault, so it is not opened again.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Opens a database and whatever handles go with it.
@@ -63,7 +66,11 @@ impl<H> Engine<H> {
             None => Err(self.cause()),
         };
         drop(handles);
-        written.inspect_err(|error| self.reopen(error.clone()))
+        written.inspect_err(|error| {
+            if !matches!(error, EngineError::Refused(_)) {
+                self.reopen(error.clone());
+            }
+        })
     }
 
     fn opened(&self) -> Result<RwLockReadGuard<'_, Option<H>>, EngineError> {
@@ -116,7 +123,7 @@ pub(crate) fn open_guarded<H>(folder: &Path, open: impl FnOnce() -> Result<H, fj
             error => match failure(error) {
                 EngineError::Unavailable(cause) => EngineError::Unavailable(format!("{}: {cause}", folder.display())),
                 EngineError::Corrupt(cause) => EngineError::Corrupt(format!("{}: {cause}", folder.display())),
-                locked => locked,
+                other => other,
             },
         }),
         Err(_) => Err(EngineError::Corrupt(format!("{}: its files cannot be read", folder.display()))),

@@ -234,7 +234,7 @@ fn closed() -> LogError {
 impl From<EngineError> for LogError {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Unavailable(cause) => LogError::Unavailable(cause),
+            EngineError::Unavailable(cause) | EngineError::Refused(cause) => LogError::Unavailable(cause),
             EngineError::Corrupt(cause) => LogError::Corrupt(cause),
             EngineError::Locked(folder) => LogError::Locked(folder),
         }

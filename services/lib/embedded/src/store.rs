@@ -93,7 +93,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn closed() -> EngineError {
-    EngineError::Unavailable("the store is closed".to_owned())
+    EngineError::Refused("the store is closed".to_owned())
 }
 
 #[async_trait]
@@ -229,7 +229,7 @@ impl HotStore for EmbeddedStore {
 impl From<EngineError> for StoreError {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Unavailable(cause) => StoreError::Unavailable(cause),
+            EngineError::Unavailable(cause) | EngineError::Refused(cause) => StoreError::Unavailable(cause),
             EngineError::Corrupt(cause) => StoreError::Corrupt(cause),
             EngineError::Locked(folder) => StoreError::Locked(folder),
         }

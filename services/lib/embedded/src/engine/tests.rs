@@ -16,7 +16,8 @@ fn a_failed_write_opens_the_database_again() {
     assert!(engine.write(|_| Err::<(), _>(unavailable("disk full"))).is_err());
     assert_eq!(engine.read(|nth| Ok(*nth)).expect("read"), 1);
     assert!(engine.read(|_| Err::<(), _>(unavailable("a read"))).is_err());
-    assert_eq!(engine.write(|nth| Ok(*nth)).expect("a failed read changes nothing"), 1);
+    assert!(engine.write(|_| Err::<(), _>(EngineError::Refused("no".to_owned()))).is_err());
+    assert_eq!(engine.write(|nth| Ok(*nth)).expect("a failed read or a refusal changes nothing"), 1);
 }
 
 #[test]

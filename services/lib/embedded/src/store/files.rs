@@ -76,7 +76,7 @@ impl Files {
     }
 
     pub fn partitions(&self) -> Result<u16, EngineError> {
-        let unknown = || EngineError::Unavailable("the number of partitions is not recorded yet".to_owned());
+        let unknown = || EngineError::Refused("the number of partitions is not recorded yet".to_owned());
         self.partitions.lock().ok_or_else(unknown)
     }
 

@@ -218,7 +218,7 @@ pub(super) fn scan(
     let recorded = files.partitions()?;
     if recorded != partitions {
         let mismatch = format!("the store has {recorded} partitions, a scan of {partitions} was asked for");
-        return Err(EngineError::Unavailable(mismatch));
+        return Err(EngineError::Refused(mismatch));
     }
     let mut page = Vec::new();
     for (day, keyspace) in days {
