@@ -61,6 +61,12 @@ pub(crate) fn parse_hour(date: &str, hour: &str) -> Option<u32> {
     (hour < HOURS_PER_DAY).then_some(day.checked_mul(HOURS_PER_DAY)?.checked_add(hour)?)
 }
 
+/// An hour since the epoch as people read it: `2026-11-20 07h`.
+pub fn hour_text(hour: u32) -> String {
+    let (year, month, day) = civil_date(hour / HOURS_PER_DAY);
+    format!("{year:04}-{month:02}-{day:02} {:02}h", hour % HOURS_PER_DAY)
+}
+
 /// Year, month and day of the Gregorian calendar of a day since 1970-01-01.
 fn civil_date(day: u32) -> (u32, u32, u32) {
     // Years from March on, so that the leap day is a year's last; cycles of

@@ -22,7 +22,7 @@ pub use archive::{Archive, ObjectCount, PutOutcome};
 pub use conditional::{ConditionalPut, PutCondition, PutError};
 pub use coverage::{Coverage, CoverageError, SourceCoverage};
 pub use error::ArchiveError;
-pub use key::HourKey;
+pub use key::{HourKey, hour_text};
 pub use writer::{EncodedHour, HourWriter, series_order};
 
 #[cfg(test)]
