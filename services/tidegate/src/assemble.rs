@@ -3,14 +3,17 @@
 use anyhow::Context;
 use axum::Router;
 use prometheus_client::registry::Registry;
+use tidegate_eventlog::wall_clock;
 use tidegate_runtime::{Health, Target, TaskError};
 use tokio::sync::mpsc;
 use tonic::service::Routes;
 
+use crate::adapters::{self, Adapters};
 use crate::banner::reachable;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::targets::{Name, Selection, TABLE};
+use crate::verify;
 
 /// What all targets of a process share.
 pub struct Shared {
@@ -25,6 +28,8 @@ pub struct Assembly {
     pub targets: Vec<Target>,
     pub http: Router,
     pub grpc: Option<Routes>,
+    /// Closed when the last of those who use them is gone.
+    pub adapters: Option<Adapters>,
 }
 
 /// Builds the targets of `selection` in the reverse order of [`TABLE`].
@@ -37,20 +42,59 @@ pub async fn targets(
     data_dir: &DataDir,
     shared: &mut Shared,
 ) -> anyhow::Result<Assembly> {
-    let mut assembly = Assembly { targets: Vec::new(), http: Router::new(), grpc: None };
-    for spec in TABLE.iter().rev().filter(|spec| selection.contains(spec.name)) {
-        match spec.name {
-            Name::Agent => {
-                let Some(config) = agent_config(selection, config) else { continue };
-                let Shared { registry, health, failures } = shared;
-                let built = tidegate_agent::build(config, data_dir.path(), registry, health, failures.clone()).await;
-                assembly.add(built.context("starting the agent")?);
-            }
-            Name::Gateway | Name::Rollup | Name::Compactor | Name::Query => {}
+    let adapters = if selection.needs_adapters() { Some(adapters::open(config, data_dir)?) } else { None };
+    let mut assembly = Assembly { targets: Vec::new(), http: Router::new(), grpc: None, adapters: adapters.clone() };
+    if let Some(adapters) = adapters {
+        assembly.http = verify::router(adapters.clone(), config.partitions());
+        for spec in TABLE.iter().rev().filter(|spec| selection.contains(spec.name) && !spec.needs.is_empty()) {
+            on_adapters(spec.name, config, adapters.clone(), shared, &mut assembly).await?;
         }
+    }
+    if let Some(config) = agent_config(selection, config) {
+        let Shared { registry, health, failures } = shared;
+        let built = tidegate_agent::build(config, data_dir.path(), registry, health, failures.clone()).await;
+        assembly.add(built.context("starting the agent")?);
     }
     assembly.targets.reverse();
     Ok(assembly)
+}
+
+async fn on_adapters(
+    name: Name,
+    config: &Config,
+    adapters: Adapters,
+    shared: &mut Shared,
+    assembly: &mut Assembly,
+) -> anyhow::Result<()> {
+    let Adapters { log, store, archive } = adapters;
+    let Shared { registry, health, failures } = shared;
+    let failures = failures.clone();
+    match name {
+        Name::Gateway => {
+            let (gateway, limits) = (config.gateway.clone(), config.limits.clone());
+            let built = tidegate_gateway::build(gateway, limits, log, wall_clock(), registry, health, failures).await;
+            let (target, routes) = built.context("starting the gateway")?;
+            assembly.grpc = Some(routes);
+            assembly.add(target);
+        }
+        Name::Query => {
+            let built =
+                tidegate_query::build(config.query.clone(), log, store, archive, registry, health, failures).await;
+            assembly.add(built.context("starting query")?);
+        }
+        Name::Rollup => {
+            let built = tidegate_rollup::build(config.rollup.clone(), log, store, registry, health, failures).await;
+            assembly.add(built.context("starting the rollup")?);
+        }
+        Name::Compactor => {
+            let compactor = config.compactor.clone();
+            let built = tidegate_compactor::build(compactor, log, store, archive, registry, health, failures).await;
+            assembly.add(built.context("starting the compactor")?);
+        }
+        // It needs none.
+        Name::Agent => {}
+    }
+    Ok(())
 }
 
 impl Assembly {
@@ -61,14 +105,15 @@ impl Assembly {
 }
 
 /// The agent inside `all` pushes to the gateway beside it, over the same port
-/// as any other.
+/// as any other. `None` when there shall be no agent.
 fn agent_config(selection: Selection, config: &Config) -> Option<tidegate_agent::Config> {
     let mut agent = config.agent.clone();
-    if selection == Selection::All {
-        if !agent.enabled {
-            return None;
+    match selection {
+        Selection::One(Name::Agent) => Some(agent),
+        Selection::All if agent.enabled => {
+            agent.push.endpoint = format!("http://{}", reachable(config.grpc.listen));
+            Some(agent)
         }
-        agent.push.endpoint = format!("http://{}", reachable(config.grpc.listen));
+        Selection::All | Selection::One(_) => None,
     }
-    Some(agent)
 }

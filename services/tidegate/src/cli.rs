@@ -35,6 +35,8 @@ pub struct Settings {
 pub enum Command {
     #[command(flatten)]
     Run(RunTarget),
+    /// Recounts ledger, store and archive; succeeds only if nothing is lost or counted twice
+    Verify(Verify),
     /// Checks or prints the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -64,10 +66,32 @@ pub enum ConfigCommand {
     Print(Settings),
 }
 
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    settings: Settings,
+    /// Prints the report as JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportFormat {
+    Table,
+    Json,
+}
+
+impl Verify {
+    pub fn format(&self) -> ReportFormat {
+        if self.json { ReportFormat::Json } else { ReportFormat::Table }
+    }
+}
+
 impl Command {
     pub fn settings(&self) -> &Settings {
         match self {
             Command::Config(ConfigCommand::Check(settings) | ConfigCommand::Print(settings)) => settings,
+            Command::Verify(verify) => &verify.settings,
             Command::Run(target) => match target {
                 RunTarget::All(settings)
                 | RunTarget::Gateway(settings)

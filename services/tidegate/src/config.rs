@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tidegate_runtime::server::Limits;
-use tidegate_runtime::telemetry::LogConfig;
+use tidegate_runtime::telemetry;
+
+use crate::adapters::{LogConfig, QUIET, StoreConfig};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,8 +16,15 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub http: Http,
     pub grpc: Grpc,
-    pub log: LogConfig,
+    pub log: telemetry::LogConfig,
+    pub limits: tidegate_gateway::Limits,
+    pub gateway: tidegate_gateway::Config,
+    pub rollup: tidegate_rollup::Config,
+    pub compactor: tidegate_compactor::Config,
+    pub query: tidegate_query::Config,
     pub agent: tidegate_agent::Config,
+    pub eventlog: LogConfig,
+    pub store: StoreConfig,
     pub shutdown: Shutdown,
 }
 
@@ -48,10 +57,24 @@ impl Default for Config {
             data_dir: PathBuf::from("./data"),
             http: Http::default(),
             grpc: Grpc::default(),
-            log: LogConfig::default(),
+            log: telemetry::LogConfig { level: format!("info,{QUIET}"), ..telemetry::LogConfig::default() },
+            limits: tidegate_gateway::Limits::default(),
+            gateway: tidegate_gateway::Config::default(),
+            rollup: tidegate_rollup::Config::default(),
+            compactor: tidegate_compactor::Config::default(),
+            query: tidegate_query::Config::default(),
             agent: tidegate_agent::Config::default(),
+            eventlog: LogConfig::default(),
+            store: StoreConfig::default(),
             shutdown: Shutdown::default(),
         }
+    }
+}
+
+impl Config {
+    /// Partitions of the log; those recorded in the store go before it.
+    pub fn partitions(&self) -> u16 {
+        self.eventlog.embedded.partitions
     }
 }
 

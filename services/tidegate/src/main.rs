@@ -1,6 +1,7 @@
 //! The `tidegate` program: reads the command line and the configuration, then
 //! runs the targets that were asked for until it is told to stop.
 
+mod adapters;
 mod assemble;
 mod banner;
 mod cli;
@@ -8,15 +9,16 @@ mod config;
 mod data_dir;
 mod process;
 mod targets;
+mod verify;
 
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use tidegate_runtime::telemetry::{self, Shape, TelemetryError};
 
 use cli::{Cli, Command, ConfigCommand};
 use config::Config;
-use targets::Selection;
 
 /// Many small allocations on many threads: faster than the system's.
 #[global_allocator]
@@ -37,15 +39,26 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Config(ConfigCommand::Check(_)) => cli::answer("the configuration is valid\n"),
         Command::Config(ConfigCommand::Print(_)) => cli::answer(&tidegate_runtime::config::print(&config)?),
-        Command::Run(target) => run_targets(target.selection(), config),
+        Command::Verify(arguments) => {
+            start_logs(&config)?;
+            on_threads(verify::run(&config, arguments.format()))
+        }
+        Command::Run(target) => {
+            let selection = target.selection();
+            selection.check()?;
+            let logs = start_logs(&config)?;
+            on_threads(process::run(selection, config, logs))
+        }
     }
 }
 
-fn run_targets(selection: Selection, config: Config) -> anyhow::Result<ExitCode> {
-    selection.check()?;
-    let logs = tidegate_runtime::telemetry::start(&config.log, std::env::var("RUST_LOG").ok().as_deref())?;
+fn start_logs(config: &Config) -> Result<Shape, TelemetryError> {
+    telemetry::start(&config.log, std::env::var("RUST_LOG").ok().as_deref())
+}
+
+fn on_threads(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads")?;
-    let ended = runtime.block_on(process::run(selection, config, logs));
+    let ended = runtime.block_on(work);
     // Whatever still blocks a thread has had its time.
     runtime.shutdown_background();
     ended

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use axum::Router;
+use axum::http::StatusCode;
 use prometheus_client::registry::Registry;
 use tidegate_runtime::server::{self, ListenError, Protocol, Server, ServerMetrics};
 use tidegate_runtime::shutdown::{self, Signals};
@@ -42,9 +43,14 @@ pub async fn run(selection: Selection, mut config: Config, logs: Shape) -> anyho
     let ending = shared.health.part("process");
     process_metrics::register(&mut shared.registry);
     let metrics = ServerMetrics::register(&mut shared.registry);
-    let assembly = assemble::targets(selection, &config, &data_dir, &mut shared).await?;
-    let Assembly { targets, http, grpc } = assembly;
+    let assembly = tokio::select! {
+        built = assemble::targets(selection, &config, &data_dir, &mut shared) => built?,
+        // Opening a large folder takes a while; nothing is served yet.
+        name = signals.next() => bail!("{name} while starting"),
+    };
+    let Assembly { targets, http, grpc, adapters } = assembly;
     let http = http.merge(admin::router(Arc::new(shared.registry), shared.health.clone(), VERSION));
+    let http = http.fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the API is below /api/v1/\n") });
     let grpc = grpc.map(tonic::service::Routes::into_axum_router);
     announce(selection, &config, &ports, logs);
     let servers = serve(ports, http, grpc, &config, metrics, failures);
@@ -64,6 +70,7 @@ pub async fn run(selection: Selection, mut config: Config, logs: Shape) -> anyho
     }
     let stuck = stop(servers, targets, Duration::from_secs(config.shutdown.limit_seconds)).await;
     // Last, as the targets write until they have stopped.
+    drop(adapters);
     drop(data_dir);
     tracing::info!("stopped");
     Ok(if failure.is_none() && stuck.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

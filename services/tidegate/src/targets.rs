@@ -57,6 +57,11 @@ impl Selection {
         self.contains(Name::Gateway)
     }
 
+    /// Whether a target of the selection keeps things in log, store or archive.
+    pub fn needs_adapters(self) -> bool {
+        TABLE.iter().any(|spec| self.contains(spec.name) && !spec.needs.is_empty())
+    }
+
     /// Refuses a target that needs a log or store shared between processes:
     /// the embedded ones live within one process.
     ///

@@ -43,3 +43,13 @@ fn config_commands() {
     assert!(matches!(parse(&["config", "check"]).command, Command::Config(ConfigCommand::Check(_))));
     assert!(matches!(parse(&["config", "print"]).command, Command::Config(ConfigCommand::Print(_))));
 }
+
+#[test]
+fn verify_prints_a_table_or_json() {
+    let format = |arguments: &[&str]| match parse(arguments).command {
+        Command::Verify(verify) => verify.format(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(format(&["verify"]), ReportFormat::Table);
+    assert_eq!(format(&["verify", "--data-dir", "d", "--json"]), ReportFormat::Json);
+}

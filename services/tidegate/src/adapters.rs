@@ -1,0 +1,62 @@
+//! The adapters behind the ports: log, store and archive of one data folder.
+//! No other file names an adapter.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use tidegate_coldstore::Archive;
+use tidegate_embedded::{EmbeddedLog, EmbeddedStore};
+use tidegate_eventlog::EventLog;
+use tidegate_hotstore::HotStore;
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+
+/// What the libraries behind the adapters log at "info" is of no use to those
+/// who run Tidegate.
+pub const QUIET: &str = "fjall=warn,lsm_tree=warn";
+
+/// Section `eventlog`: one adapter each.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    pub embedded: tidegate_embedded::LogConfig,
+}
+
+/// Section `store`: one adapter each.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    pub embedded: tidegate_embedded::StoreConfig,
+}
+
+/// What the targets keep things in.
+#[derive(Clone)]
+pub struct Adapters {
+    pub log: Arc<dyn EventLog>,
+    pub store: Arc<dyn HotStore>,
+    pub archive: Arc<Archive>,
+}
+
+/// Opens log, store and archive in the data folder. Blocks.
+///
+/// # Errors
+/// Naming the one that cannot be opened.
+pub fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<Adapters> {
+    let folder = data_dir.path().join("log");
+    let log = EmbeddedLog::open(&folder, config.eventlog.embedded.clone()).context("opening the log")?;
+    let (store, archive) = open_stored(config, data_dir)?;
+    Ok(Adapters { log: Arc::new(log), store, archive })
+}
+
+/// Opens store and archive only. Blocks.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_stored(config: &Config, data_dir: &DataDir) -> anyhow::Result<(Arc<dyn HotStore>, Arc<Archive>)> {
+    let folder = data_dir.path().join("store");
+    let store = EmbeddedStore::open(&folder, config.store.embedded.clone()).context("opening the store")?;
+    let archive = Archive::local(&data_dir.path().join("archive")).context("opening the archive")?;
+    Ok((Arc::new(store), Arc::new(archive)))
+}

@@ -1,0 +1,95 @@
+//! `tidegate verify`: recounts what is stored. On a folder that a process
+//! uses, that process is asked to do it.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use tidegate_coldstore::Archive;
+use tidegate_compactor::verify::{Report, VerifyRange, verify};
+use tidegate_hotstore::HotStore;
+use tokio::sync::Semaphore;
+
+use crate::adapters::{self, Adapters};
+use crate::banner::reachable;
+use crate::cli::{self, ReportFormat};
+use crate::config::Config;
+use crate::data_dir::{DataDir, DataDirError};
+
+const ROUTE: &str = "/admin/verify";
+
+/// Recounts, prints the report, and succeeds only if it holds.
+///
+/// # Errors
+/// When the folder cannot be read, or its process cannot be asked.
+pub async fn run(config: &Config, format: ReportFormat) -> anyhow::Result<ExitCode> {
+    let report = match DataDir::open(&config.data_dir) {
+        Ok(data_dir) => {
+            let (store, archive) = adapters::open_stored(config, &data_dir)?;
+            recount(&*store, &archive, config.partitions()).await?
+        }
+        Err(DataDirError::InUse { path, address }) => {
+            let Some(address) = address else {
+                bail!("{} is in use by a process that does not say where to ask it", path.display());
+            };
+            ask(address).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match format {
+        ReportFormat::Table => cli::answer(&report.to_string())?,
+        ReportFormat::Json => cli::answer(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
+    };
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn recount(store: &dyn HotStore, archive: &Archive, partitions: u16) -> anyhow::Result<Report> {
+    let partitions = store.partition_count(partitions).await?;
+    Ok(verify(store, archive, partitions, VerifyRange::All).await?)
+}
+
+/// A recount takes as long as there is data; only the connection has a limit.
+async fn ask(address: SocketAddr) -> anyhow::Result<Report> {
+    let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy().build()?;
+    let url = format!("http://{}{ROUTE}", reachable(address));
+    let asking = || format!("asking the process that uses the folder, at {url}");
+    let response = client.post(&url).send().await.with_context(asking)?;
+    let status = response.status();
+    let body = response.text().await.with_context(asking)?;
+    if !status.is_success() {
+        bail!("{}: {status}: {}", asking(), body.trim());
+    }
+    serde_json::from_str(&body).with_context(asking)
+}
+
+#[derive(Clone)]
+struct Recounts {
+    adapters: Adapters,
+    partitions: u16,
+    /// One at a time: a recount reads everything there is.
+    turn: Arc<Semaphore>,
+}
+
+/// The route on which a running process recounts.
+pub fn router(adapters: Adapters, partitions: u16) -> Router {
+    let recounts = Recounts { adapters, partitions, turn: Arc::new(Semaphore::new(1)) };
+    Router::new().route(ROUTE, post(answer)).with_state(recounts)
+}
+
+async fn answer(State(recounts): State<Recounts>) -> Response {
+    let Ok(_turn) = recounts.turn.try_acquire() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "another recount is under way\n").into_response();
+    };
+    let Adapters { store, archive, .. } = &recounts.adapters;
+    match recount(&**store, archive, recounts.partitions).await {
+        Ok(report) => Json(report).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error:#}\n")).into_response(),
+    }
+}
