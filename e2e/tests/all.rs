@@ -15,6 +15,8 @@ mod disk_full;
 mod host;
 #[path = "all/limits.rs"]
 mod limits;
+#[path = "all/otlp_kinds.rs"]
+mod otlp_kinds;
 #[path = "all/prometheus.rs"]
 mod prometheus;
 #[path = "all/protocols.rs"]
