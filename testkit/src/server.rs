@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -191,12 +191,16 @@ impl Server {
         self.options.settings.push((key.to_owned(), value.to_string()));
     }
 
-    /// Runs another command of the program, such as `verify`, on this server's data folder.
-    pub fn run_on_data(&self, command: &str) -> anyhow::Result<Output> {
+    /// Runs `tidegate verify` on this server's data folder, whether the server is running or not.
+    pub fn verify(&self) -> anyhow::Result<Verified> {
         let program = binary::tidegate()?;
-        let run =
-            Command::new(program).arg(command).arg("--data-dir").arg(&self.data_dir).stdin(Stdio::null()).output();
-        run.with_context(|| format!("{} {command}", program.display()))
+        let mut command = Command::new(program);
+        command.args(["verify", "--json", "--data-dir"]).arg(&self.data_dir).stdin(Stdio::null());
+        let output = command.output().with_context(|| format!("{} verify", program.display()))?;
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (json, errors) = (text(&output.stdout), text(&output.stderr));
+        let report = serde_json::from_str(&json).with_context(|| format!("{}: {json}{errors}", output.status))?;
+        Ok(Verified { holds: output.status.success(), report })
     }
 
     /// The HTTP API's address, without a slash at the end.
@@ -240,6 +244,22 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill9();
+    }
+}
+
+/// What `tidegate verify` found.
+#[derive(Debug)]
+pub struct Verified {
+    /// Its exit status says that all is as it should be.
+    pub holds: bool,
+    /// The whole report.
+    pub report: serde_json::Value,
+}
+
+impl Verified {
+    /// The sum of a column over all lines, such as `counted`.
+    pub fn total(&self, column: &str) -> u64 {
+        self.report["lines"].as_array().into_iter().flatten().filter_map(|line| line[column].as_u64()).sum()
     }
 }
 

@@ -73,9 +73,22 @@ async fn duckdb_reads_a_shipped_hour() -> anyhow::Result<()> {
     ensure!(found.trim().contains(expected.trim_matches(['[', ']'])), "{found}, not {expected}\n{error}");
 
     gives(&server.api(), query, total, SEEN_LIMIT).await?;
+    let all = HOSTS as u64 * SAMPLES.cast_unsigned();
+    let running = server.verify()?;
+    ensure!(running.holds && running.total("counted") == all && running.total("archive") == all, "{running:?}");
     ensure!(server.terminate().await?.success(), "{}", server.output());
-    let verify = server.run_on_data("verify")?;
-    let report = format!("{}{}", String::from_utf8_lossy(&verify.stdout), String::from_utf8_lossy(&verify.stderr));
-    ensure!(verify.status.success(), "tidegate verify: {}\n{report}", verify.status);
+    let stopped = server.verify()?;
+    ensure!(stopped.holds && stopped.report == running.report, "{stopped:?}, before {running:?}");
+
+    // An object that lost its end, then its all: noticed, and said.
+    let mut files = Vec::new();
+    parquet_files(&archive, &mut files);
+    let file = std::fs::OpenOptions::new().write(true).open(&files[0])?;
+    file.set_len(file.metadata()?.len() - 100)?;
+    let cut = server.verify()?;
+    ensure!(!cut.holds && cut.report.to_string().contains(".parquet"), "{} was cut: {cut:?}", files[0].display());
+    std::fs::remove_file(&files[0])?;
+    let removed = server.verify()?;
+    ensure!(!removed.holds, "{} was removed: {removed:?}", files[0].display());
     Ok(())
 }

@@ -76,9 +76,9 @@ async fn thirty_kills_under_load_lose_nothing_and_double_nothing() -> anyhow::Re
     let stored = u64::try_from(80_000 - now_ms().rem_euclid(60_000)).unwrap_or(0);
     tokio::time::sleep(Duration::from_millis(stored + 15_000)).await;
     ensure!(server.terminate().await?.success(), "{}", server.output());
-    let verify = server.run_on_data("verify")?;
-    let report = format!("{}{}", String::from_utf8_lossy(&verify.stdout), String::from_utf8_lossy(&verify.stderr));
-    ensure!(verify.status.success(), "tidegate verify: {}\n{report}", verify.status);
+    let verified = server.verify()?;
+    let all = sent.iter().map(|one| one.samples).sum::<u64>() * SERIES_PER_AGENT as u64;
+    ensure!(verified.holds && verified.total("counted") == all, "{all} samples were acknowledged: {verified:?}");
     server.start().await?;
     recount(&server.api(), begin, &sent).await
 }
