@@ -35,6 +35,10 @@ pub(crate) fn kind_rank(value: &WindowValue) -> u8 {
 /// canonical order (source, era, fragment). So the result depends on what was
 /// read and not on where. Ascending by start, at most one of a kind each.
 pub(crate) fn merge(mut fragments: Vec<Fragment>) -> Vec<Window> {
+    // Mostly a window is one fragment and was read once.
+    if fragments.is_sorted_by(|a, b| a.start_ms < b.start_ms) {
+        return fragments.into_iter().map(|f| Window { start_ms: f.start_ms, value: f.value }).collect();
+    }
     // Fullest first, so that of one key the first is the one to take.
     fragments.sort_by(|a, b| a.key().cmp(&b.key()).then(b.value.samples().cmp(&a.value.samples())));
     let mut windows: Vec<Window> = Vec::with_capacity(fragments.len());

@@ -75,8 +75,8 @@ struct Live {
     found: Vec<Found>,
     /// Of `found`, ascending.
     ids: Vec<MetricId>,
-    /// Each with its place in `found`.
-    windows: Vec<(usize, Fragment)>,
+    /// Likewise.
+    fragments: Vec<Vec<Fragment>>,
 }
 
 impl Loader<'_> {
@@ -162,17 +162,12 @@ impl Loader<'_> {
         };
         let known = i64::from(*days.start()) * DAY_MS..(i64::from(*days.end()) + 1) * DAY_MS;
         let times = times.start.max(known.start)..times.end.min(known.end);
-        let Live { found, ids, windows } = self.read_live(tenant, matchers, days, times.clone()).await?;
+        let Live { found, ids, fragments } = self.read_live(tenant, matchers, days, times.clone()).await?;
         if found.is_empty() {
             return Ok(());
         }
-        self.count(windows.len())?;
-        let mut fragments: Vec<Vec<Fragment>> = Vec::new();
-        fragments.resize_with(ids.len(), Vec::new);
-        for (index, fragment) in windows {
-            fragments[index].push(fragment);
-        }
-        self.read_store(tenant, &ids, times, &mut fragments).await?;
+        self.count(fragments.iter().map(Vec::len).sum())?;
+        let fragments = self.read_store(tenant, &ids, times, fragments).await?;
         for (Found { labels, .. }, mut fragments) in found.into_iter().zip(fragments) {
             if !fragments.is_empty() {
                 gathered.entry(labels).or_default().hot.append(&mut fragments);
@@ -195,19 +190,20 @@ impl Loader<'_> {
             let mut found = found.map_err(|found| Error::TooManySeries { found, limit })?;
             found.sort_unstable_by_key(|found| found.id);
             let ids: Vec<MetricId> = found.iter().map(|found| found.id).collect();
-            let windows = tail.read(&tenant, &ids, times.start, times.end);
-            Ok(Live { found, ids, windows })
+            let fragments = tail.read(&tenant, &ids, times.start, times.end);
+            Ok(Live { found, ids, fragments })
         })
         .await
     }
 
+    /// Adds what the store has of the series `ids` to their `fragments`.
     async fn read_store(
         &self,
         tenant: &TenantId,
         ids: &[MetricId],
         times: Range<i64>,
-        fragments: &mut [Vec<Fragment>],
-    ) -> Result<(), Error> {
+        mut fragments: Vec<Vec<Fragment>>,
+    ) -> Result<Vec<Vec<Fragment>>, Error> {
         let positions: Arc<HashMap<MetricId, usize>> = Arc::new(ids.iter().copied().zip(0..).collect());
         let last = minute_of(times.end - 1);
         let minutes_per_read = u32::try_from(ROWS_PER_READ / ids.len()).unwrap_or(u32::MAX).max(1);
@@ -215,19 +211,21 @@ impl Loader<'_> {
         while minute <= last {
             let until = minute.saturating_add(minutes_per_read).min(last.saturating_add(1));
             let rows = self.store.read_rows(tenant, ids, minute..until).await?;
-            let decoded = if rows.len() <= DECODE_IN_PLACE_ROWS {
-                decode(&rows, &positions, &times)?
+            let added;
+            if rows.len() <= DECODE_IN_PLACE_ROWS {
+                added = decode(&rows, &positions, &times, &mut fragments)?;
             } else {
                 let (positions, times) = (positions.clone(), times.clone());
-                in_background(move || decode(&rows, &positions, &times)).await?
-            };
-            self.count(decoded.len())?;
-            for (index, fragment) in decoded {
-                fragments[index].push(fragment);
+                (added, fragments) = in_background(move || {
+                    let added = decode(&rows, &positions, &times, &mut fragments)?;
+                    Ok((added, fragments))
+                })
+                .await?;
             }
+            self.count(added)?;
             minute = until;
         }
-        Ok(())
+        Ok(fragments)
     }
 
     fn count(&self, windows: usize) -> Result<(), Error> {
@@ -239,25 +237,26 @@ impl Loader<'_> {
     }
 }
 
-/// The windows of stored rows that start in `times`, each with the position of
-/// its series.
+/// Adds the windows of stored rows that start in `times` to the fragments of
+/// their series, whose places are in `positions`. Gives their number.
 fn decode(
     rows: &[Row],
     positions: &HashMap<MetricId, usize>,
     times: &Range<i64>,
-) -> Result<Vec<(usize, Fragment)>, Error> {
-    let mut found = Vec::with_capacity(rows.len());
+    fragments: &mut [Vec<Fragment>],
+) -> Result<usize, Error> {
+    let mut added = 0;
     for row in rows {
-        let Some(position) = positions.get(&row.key.metric_id) else { continue };
-        for window in decode_chunk(row.key.minute, &row.chunk)?.windows {
-            if times.contains(&window.start_ms) {
-                let (source, era, fragment) = (row.key.source, row.key.era, row.key.fragment);
-                let Window { start_ms, value } = window;
-                found.push((*position, Fragment { start_ms, source, era, fragment, value }));
-            }
-        }
+        let fragments = positions.get(&row.key.metric_id).and_then(|position| fragments.get_mut(*position));
+        let Some(fragments) = fragments else { continue };
+        let (source, era, fragment) = (row.key.source, row.key.era, row.key.fragment);
+        let before = fragments.len();
+        let windows = decode_chunk(row.key.minute, &row.chunk)?.windows.into_iter();
+        let windows = windows.filter(|window| times.contains(&window.start_ms));
+        fragments.extend(windows.map(|Window { start_ms, value }| Fragment { start_ms, source, era, fragment, value }));
+        added += fragments.len() - before;
     }
-    Ok(found)
+    Ok(added)
 }
 
 /// Runs CPU work where it does not hold up others.

@@ -63,22 +63,23 @@ impl Tail {
         self.watermarks.send_modify(|watermarks| watermarks.caught_up = true);
     }
 
-    /// What `wanted` series have in windows that start in `from_ms..until_ms`,
-    /// as (index in `wanted`, fragment).
-    pub fn read(&self, tenant: &TenantId, wanted: &[MetricId], from_ms: i64, until_ms: i64) -> Vec<(usize, Fragment)> {
+    /// What each of the `wanted` series has in windows that start in
+    /// `from_ms..until_ms`.
+    pub fn read(&self, tenant: &TenantId, wanted: &[MetricId], from_ms: i64, until_ms: i64) -> Vec<Vec<Fragment>> {
         let mut by_shard: Vec<Vec<usize>> = vec![Vec::new(); self.shards.len()];
         for (index, id) in wanted.iter().enumerate() {
             by_shard[self.shard_of(*id)].push(index);
         }
-        let mut found = Vec::new();
+        let mut found: Vec<Vec<Fragment>> = Vec::new();
+        found.resize_with(wanted.len(), Vec::new);
         for (shard, indices) in self.shards.iter().zip(by_shard) {
             let shard = shard.read();
             let Some(series) = shard.get(tenant) else { continue };
             for index in indices {
                 let Some(held) = series.get(&wanted[index]) else { continue };
                 let first = held.partition_point(|held| held.start_ms < from_ms);
-                let windows = held[first..].iter().take_while(|held| held.start_ms < until_ms);
-                found.extend(windows.map(|held| (index, held.to_fragment())));
+                let after = held.partition_point(|held| held.start_ms < until_ms);
+                found[index] = held.get(first..after).unwrap_or_default().iter().map(Held::to_fragment).collect();
             }
         }
         found
