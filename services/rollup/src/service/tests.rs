@@ -26,6 +26,7 @@ use crate::{Config, build};
 const T: i64 = 480_000 * 3_600_000;
 
 pub(crate) struct Harness {
+    config: Config,
     clock: ManualClock,
     log: Arc<MemoryLog>,
     store: Arc<MemoryStore>,
@@ -80,6 +81,7 @@ impl Harness {
     pub fn new(partitions: u16) -> Self {
         let clock = ManualClock::new(T);
         Self {
+            config: Config::default(),
             log: Arc::new(MemoryLog::with_clock(partitions, clock.as_fn())),
             clock,
             store: Arc::new(MemoryStore::new()),
@@ -100,7 +102,7 @@ impl Harness {
         self.registry = Registry::default();
         let (log, store) = (self.log.clone(), self.store.clone());
         let failures = self.failures.0.clone();
-        let target = build(Config::default(), log, store, &mut self.registry, &self.health, failures).await;
+        let target = build(self.config.clone(), log, store, &mut self.registry, &self.health, failures).await;
         self.target = Some(target.unwrap());
     }
 
@@ -240,6 +242,38 @@ async fn a_restart_counts_nothing_twice_and_loses_nothing() {
     assert_eq!(harness.rows(), [(series(1).0, 2, 5.0), (series(2).0, 1, 2.0)]);
     let ledger = harness.ledger().await;
     assert_eq!((ledger.counted, ledger.duplicate), (3, 4));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_take_over_knows_batches_of_long_ago_while_few_came_since() {
+    let mut harness = Harness::started(1).await;
+    for minute in 0..70 {
+        let at_ms = T + minute * 60_000;
+        harness.push(at_ms, BatchId::Content(minute as u128), &[(1, at_ms, 1.0)]).await;
+        harness.push(at_ms, session(minute as u64 + 1), &[(2, at_ms, 1.0)]).await;
+    }
+    harness.closed(T + 70 * 60_000 + 10_000).await;
+    harness.stop().await;
+    let now = T + 71 * 60_000;
+    harness.start().await;
+    harness.push(now, BatchId::Content(0), &[(1, now, 1.0)]).await;
+    harness.push(now, session(70), &[(2, now, 1.0)]).await;
+    harness.closed(now + 70_000).await;
+    let ledger = harness.ledger().await;
+    assert_eq!((ledger.counted, ledger.duplicate), (140, 2));
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_flush_of_many_batches_writes_every_row() {
+    let mut harness = Harness::new(1);
+    harness.config = Config { flush_batch_rows: 3, flush_paced_ms: 0, ..Config::default() };
+    harness.start().await;
+    let samples: Vec<_> = (1..3_001).map(|number| (number, T, 1.0)).collect();
+    harness.push(T, session(1), &samples).await;
+    harness.closed(T + 70_000).await;
+    assert_eq!(harness.rows().len(), 3_000);
     harness.stop().await;
 }
 

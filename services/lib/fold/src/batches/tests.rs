@@ -91,3 +91,24 @@ fn an_hour_begins_with_a_snapshot_of_the_sessions() {
     assert_eq!(read(&mut resumed, 7, 3_600_001, 3_600_001, session(2, 6)), Admission::Duplicate);
     assert_eq!(read(&mut resumed, 8, 3_600_001, 3_600_001, session(1, 8)), Admission::New);
 }
+
+#[test]
+fn the_horizon_reaches_back_until_nothing_before_matters() {
+    let at = |effective_ms, offset, new_ids| Sighting {
+        offset,
+        batch: BatchId::Content(1),
+        clock: clock(effective_ms),
+        new_ids,
+    };
+    let now_ms = 10_000_000;
+    let latest = at(now_ms, 99_000, 200_000);
+    let snapshot = SessionsSnapshot { source: SOURCE, offset: 50_000, entries: Vec::new() };
+    let horizon = Horizon::new(clock(now_ms), &latest, Some(&snapshot));
+    let long_ago = now_ms - Rules::V1.forget_ms - 1;
+    let few_ids = 200_000 - Rules::V1.forget_ids;
+    assert!(horizon.covered_by(&at(long_ago, 49_999, few_ids - 1)));
+    assert!(!horizon.covered_by(&at(long_ago, 50_000, few_ids - 1)), "sessions since the snapshot");
+    assert!(!horizon.covered_by(&at(long_ago, 49_999, few_ids)), "too few ids since");
+    assert!(!horizon.covered_by(&at(long_ago + 1, 49_999, few_ids - 1)), "too recent");
+    assert!(!Horizon::new(clock(now_ms), &latest, None).covered_by(&at(0, 0, 1)), "no snapshot: all sessions");
+}
