@@ -1,5 +1,7 @@
 use prometheus_client::registry::Registry;
+use proptest::prelude::*;
 use tidegate_eventlog::MemoryLog;
+use tidegate_fold::Rules;
 use tidegate_model::{FloatWindow, Window, WindowValue, stale_nan};
 
 use super::*;
@@ -142,4 +144,15 @@ fn watermarks_only_rise_and_those_of_another_log_do_not_count() {
     stepped_back.watermark.era = 1;
     tail.apply(stepped_back);
     assert_eq!(marks().lowest_ms(), Some(2_000));
+}
+
+proptest! {
+    /// The tail lets go of a window when its fragment is stored, so it must
+    /// know the same closing time as the fold.
+    #[test]
+    fn fragments_close_when_the_fold_says(ahead_ms in -600_000i64..600_000, window in 0i64..12) {
+        let placement = Rules::V1.place(MINUTE as u32, START_MS + ahead_ms);
+        let close = close_of(START_MS + window * 5_000, 3, placement.fragment);
+        prop_assert_eq!(close, Clock { era: 3, effective_ms: placement.close_ms });
+    }
 }
