@@ -46,12 +46,13 @@ pub enum SeriesError {
     Malformed(String),
 }
 
-/// Where a pair stands in `bytes`.
+/// Where a pair stands in `bytes`: `start..end` with its lengths.
 #[derive(Clone, Copy)]
 struct Pair {
     start: usize,
     name_start: usize,
     name_end: usize,
+    value_start: usize,
     end: usize,
 }
 
@@ -62,8 +63,13 @@ pub struct LabelBuilder {
     /// Pairs in canonical form, in order of arrival.
     bytes: Vec<u8>,
     sorted_bytes: Vec<u8>,
+    /// Pairs in `bytes`.
+    count: usize,
+    /// Where the name of the latest pair stands in `bytes`.
+    last_name: (usize, usize),
+    is_unsorted: bool,
+    /// Of an unsorted series, to be sorted.
     pairs: Vec<Pair>,
-    is_sorted: bool,
     /// Where the metric name's value stands in `bytes`.
     metric_name: Option<(usize, usize)>,
     error: Option<SeriesError>,
@@ -81,8 +87,9 @@ impl LabelBuilder {
     /// Forgets the series before.
     pub fn begin(&mut self) {
         self.bytes.clear();
-        self.pairs.clear();
-        self.is_sorted = true;
+        self.count = 0;
+        self.last_name = (0, 0);
+        self.is_unsorted = false;
         self.metric_name = None;
         self.error = None;
     }
@@ -92,32 +99,51 @@ impl LabelBuilder {
     /// allow is ever copied.
     #[inline]
     pub fn pair(&mut self, name: &[u8], value: &[u8]) {
-        if self.error.is_some() {
+        let LabelLimits { max_labels, max_name_bytes, max_value_bytes } = self.limits;
+        let is_suspect = name.is_empty()
+            || name.len() > max_name_bytes
+            || value.is_empty()
+            || value.len() > max_value_bytes
+            || self.count >= max_labels;
+        if is_suspect {
+            self.suspect(name, value);
             return;
         }
-        if let Err(error) = self.check(name, value) {
-            self.error = Some(error);
-            return;
+        let bytes = &mut self.bytes;
+        bytes.reserve(name.len() + value.len() + 20);
+        push_length(bytes, name.len());
+        let name_start = bytes.len();
+        bytes.extend_from_slice(name);
+        let name_end = bytes.len();
+        push_length(bytes, value.len());
+        let value_start = bytes.len();
+        bytes.extend_from_slice(value);
+        if self.count > 0 && !is_less(&bytes[self.last_name.0..self.last_name.1], name) {
+            self.is_unsorted = true;
         }
-        if value.is_empty() {
-            return;
-        }
-        let start = self.bytes.len();
-        push_length(&mut self.bytes, name.len());
-        let name_start = self.bytes.len();
-        self.bytes.extend_from_slice(name);
-        let name_end = self.bytes.len();
-        push_length(&mut self.bytes, value.len());
-        let value_start = self.bytes.len();
-        self.bytes.extend_from_slice(value);
-        let end = self.bytes.len();
-        if let Some(last) = self.pairs.last() {
-            self.is_sorted &= self.bytes[last.name_start..last.name_end] < *name;
-        }
-        self.pairs.push(Pair { start, name_start, name_end, end });
+        self.last_name = (name_start, name_end);
+        self.count += 1;
         if name == METRIC_NAME.as_bytes() {
-            self.metric_name = Some((value_start, end));
+            self.metric_name = Some((value_start, self.bytes.len()));
         }
+    }
+
+    /// A pair that is refused, or means nothing.
+    #[cold]
+    fn suspect(&mut self, name: &[u8], value: &[u8]) {
+        let LabelLimits { max_labels, max_name_bytes, max_value_bytes } = self.limits;
+        let error = if name.is_empty() {
+            SeriesError::EmptyLabelName
+        } else if name.len() > max_name_bytes {
+            SeriesError::NameTooLong { size_bytes: name.len(), limit_bytes: max_name_bytes }
+        } else if value.is_empty() {
+            return;
+        } else if value.len() > max_value_bytes {
+            SeriesError::ValueTooLong { name: lossy(name), size_bytes: value.len(), limit_bytes: max_value_bytes }
+        } else {
+            SeriesError::TooManyLabels { limit: max_labels }
+        };
+        self.refuse(error);
     }
 
     /// Refuses the series for a reason found outside.
@@ -138,7 +164,7 @@ impl LabelBuilder {
         if self.metric_name.is_none() {
             return Err(SeriesError::NoMetricName);
         }
-        if self.is_sorted { Ok(&self.bytes) } else { self.sort() }
+        if self.is_unsorted { self.sort() } else { Ok(&self.bytes) }
     }
 
     /// The metric's name as last given; "" before there is one.
@@ -147,53 +173,50 @@ impl LabelBuilder {
         value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or("")
     }
 
-    #[inline]
-    fn check(&self, name: &[u8], value: &[u8]) -> Result<(), SeriesError> {
-        let LabelLimits { max_labels, max_name_bytes, max_value_bytes } = self.limits;
-        if name.is_empty() {
-            return Err(SeriesError::EmptyLabelName);
-        }
-        if name.len() > max_name_bytes {
-            return Err(SeriesError::NameTooLong { size_bytes: name.len(), limit_bytes: max_name_bytes });
-        }
-        if value.len() > max_value_bytes {
-            let name = lossy(name);
-            return Err(SeriesError::ValueTooLong { name, size_bytes: value.len(), limit_bytes: max_value_bytes });
-        }
-        if self.pairs.len() >= max_labels {
-            return Err(SeriesError::TooManyLabels { limit: max_labels });
-        }
-        Ok(())
-    }
-
-    fn name(&self, pair: &Pair) -> &[u8] {
-        &self.bytes[pair.name_start..pair.name_end]
-    }
-
     #[cold]
     fn check_utf8(&self) -> Result<(), SeriesError> {
-        for pair in &self.pairs {
-            let value = skip_length(&self.bytes[pair.name_end..pair.end]);
-            if std::str::from_utf8(self.name(pair)).is_err() || std::str::from_utf8(value).is_err() {
+        let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok();
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let pair = pair_at(&self.bytes, at);
+            let (name, value) = (&self.bytes[pair.name_start..pair.name_end], &self.bytes[pair.value_start..pair.end]);
+            if !is_text(name) || !is_text(value) {
                 return Err(SeriesError::NotUtf8);
             }
+            at = pair.end;
         }
         Ok(())
     }
 
     #[cold]
     fn sort(&mut self) -> Result<&[u8], SeriesError> {
-        let bytes = &self.bytes;
+        let Self { bytes, sorted_bytes, pairs, .. } = self;
+        pairs.clear();
+        let mut at = 0;
+        while at < bytes.len() {
+            let pair = pair_at(bytes, at);
+            at = pair.end;
+            pairs.push(pair);
+        }
         let name = |pair: &Pair| &bytes[pair.name_start..pair.name_end];
-        self.pairs.sort_unstable_by(|a, b| name(a).cmp(name(b)));
-        if let Some(twice) = self.pairs.windows(2).find(|two| name(&two[0]) == name(&two[1])) {
+        pairs.sort_unstable_by(|a, b| name(a).cmp(name(b)));
+        if let Some(twice) = pairs.windows(2).find(|two| name(&two[0]) == name(&two[1])) {
             return Err(SeriesError::DuplicateLabel(lossy(name(&twice[0]))));
         }
-        self.sorted_bytes.clear();
-        for pair in &self.pairs {
-            self.sorted_bytes.extend_from_slice(&bytes[pair.start..pair.end]);
+        sorted_bytes.clear();
+        for pair in pairs {
+            sorted_bytes.extend_from_slice(&bytes[pair.start..pair.end]);
         }
-        Ok(&self.sorted_bytes)
+        Ok(sorted_bytes)
+    }
+}
+
+/// As `<`, quicker for names that differ in their first byte. Neither is empty.
+#[inline]
+fn is_less(a: &[u8], b: &[u8]) -> bool {
+    match (a.first(), b.first()) {
+        (Some(a), Some(b)) if a != b => a < b,
+        _ => a < b,
     }
 }
 
@@ -201,8 +224,13 @@ fn lossy(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
-#[inline]
-fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
+#[inline(always)]
+fn push_length(bytes: &mut Vec<u8>, length: usize) {
+    if length < 0x80 { bytes.push(length as u8) } else { push_long_length(bytes, length) }
+}
+
+#[cold]
+fn push_long_length(bytes: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
         bytes.push(length as u8 | 0x80);
         length >>= 7;
@@ -210,10 +238,26 @@ fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
     bytes.push(length as u8);
 }
 
-/// The text behind a LEB128 length that [`push_length`] wrote.
-fn skip_length(bytes: &[u8]) -> &[u8] {
-    let length = bytes.iter().position(|byte| *byte < 0x80).map_or(bytes.len(), |last| last + 1);
-    &bytes[length..]
+/// The pair that [`LabelBuilder::pair`] wrote at `start`.
+fn pair_at(bytes: &[u8], start: usize) -> Pair {
+    let (name_start, length) = length_at(bytes, start);
+    let name_end = name_start + length;
+    let (value_start, length) = length_at(bytes, name_end);
+    Pair { start, name_start, name_end, value_start, end: value_start + length }
+}
+
+/// Where the text behind a LEB128 length begins, and the length.
+fn length_at(bytes: &[u8], mut at: usize) -> (usize, usize) {
+    let mut length = 0;
+    let mut shift = 0;
+    loop {
+        let byte = bytes[at];
+        length |= usize::from(byte & 0x7f) << shift;
+        (at, shift) = (at + 1, shift + 7);
+        if byte < 0x80 {
+            return (at, length);
+        }
+    }
 }
 
 #[cfg(test)]
