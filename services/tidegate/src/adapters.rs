@@ -9,9 +9,11 @@ use tidegate_coldstore::Archive;
 use tidegate_embedded::{EmbeddedLog, EmbeddedStore};
 use tidegate_eventlog::EventLog;
 use tidegate_hotstore::HotStore;
+use tidegate_runtime::Health;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::watched_log::WatchedLog;
 
 /// What the libraries behind the adapters log at "info" is of no use to those
 /// who run Tidegate.
@@ -43,11 +45,11 @@ pub struct Adapters {
 ///
 /// # Errors
 /// Naming the one that cannot be opened.
-pub fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<Adapters> {
+pub fn open(config: &Config, data_dir: &DataDir, health: &Health) -> anyhow::Result<Adapters> {
     let folder = data_dir.path().join("log");
     let log = EmbeddedLog::open(&folder, config.eventlog.embedded.clone()).context("opening the log")?;
     let (store, archive) = open_stored(config, data_dir)?;
-    Ok(Adapters { log: Arc::new(log), store, archive })
+    Ok(Adapters { log: Arc::new(WatchedLog::new(Arc::new(log), health)), store, archive })
 }
 
 /// Opens store and archive only. Blocks.

@@ -42,7 +42,8 @@ pub async fn targets(
     data_dir: &DataDir,
     shared: &mut Shared,
 ) -> anyhow::Result<Assembly> {
-    let adapters = if selection.needs_adapters() { Some(adapters::open(config, data_dir)?) } else { None };
+    let adapters =
+        if selection.needs_adapters() { Some(adapters::open(config, data_dir, &shared.health)?) } else { None };
     let mut assembly = Assembly { targets: Vec::new(), http: Router::new(), grpc: None, adapters: adapters.clone() };
     if let Some(adapters) = adapters {
         assembly.http = verify::router(adapters.clone(), config.partitions());

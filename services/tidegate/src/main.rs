@@ -10,6 +10,7 @@ mod data_dir;
 mod process;
 mod targets;
 mod verify;
+mod watched_log;
 
 use std::process::ExitCode;
 
