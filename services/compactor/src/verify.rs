@@ -181,7 +181,7 @@ async fn count_archive(archive: &Archive, window: &VerifyRange) -> Result<Archiv
         let counted = match archive.count(&key).await {
             Ok(Some(counted)) => counted,
             Ok(None) => continue,
-            Err(error @ (ArchiveError::Corrupt { .. } | ArchiveError::Version { .. } | ArchiveError::Worker(_))) => {
+            Err(error @ (ArchiveError::Corrupt { .. } | ArchiveError::Version { .. })) => {
                 damaged.push(DamagedObject { path: key.path().to_string(), reason: error.to_string() });
                 continue;
             }

@@ -11,7 +11,7 @@ use object_store::{GetOptions, GetRange, ObjectStore};
 use parquet::DecodeResult;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 use parquet::file::reader::{ChunkReader, Length};
 use tidegate_schemas::parquet::{FORMAT_VERSION, archive_schema, metadata};
 
@@ -56,7 +56,13 @@ impl Pinned {
             .with_column_index_policy(PageIndexPolicy::Skip)
             .with_offset_index_policy(PageIndexPolicy::Optional);
         let footer = loop {
-            match decoder.try_decode().map_err(corrupt)? {
+            let decoded;
+            (decoder, decoded) = decoding(&path, move || {
+                let decoded = decoder.try_decode();
+                Ok((decoder, decoded))
+            })
+            .await?;
+            match decoded.map_err(corrupt)? {
                 DecodeResult::Data(footer) => break footer,
                 DecodeResult::Finished => return Err(ArchiveError::corrupt(&path, "it has no footer").into()),
                 DecodeResult::NeedsData(ranges) => {
@@ -71,7 +77,8 @@ impl Pinned {
         };
         let coverage = read_metadata(&path, &footer)?;
         let options = ArrowReaderOptions::new().with_schema(archive_schema());
-        let footer = ArrowReaderMetadata::try_new(Arc::new(footer), options).map_err(corrupt)?;
+        let footer = decoding(&path, move || Ok(ArrowReaderMetadata::try_new(Arc::new(footer), options)));
+        let footer = footer.await?.map_err(corrupt)?;
         Ok(Some(Self { store, path, e_tag, footer, coverage, size }))
     }
 
@@ -89,13 +96,34 @@ impl Pinned {
         for row_group in row_groups {
             let row_group = self.metadata().row_group(*row_group);
             for (_, column) in row_group.columns().iter().enumerate().filter(|(index, _)| wanted(*index)) {
-                let (start, length) = column.byte_range();
-                ranges.push(start..start.saturating_add(length));
+                ranges.push(self.extent(column).ok_or_else(|| ArchiveError::corrupt(&self.path, "a column's place"))?);
             }
         }
         let mut held = Held { size: self.size, parts: BTreeMap::new() };
         held.fetch(&self.store, &self.path, self.e_tag.as_deref(), ranges).await?;
         Ok(held)
+    }
+
+    /// The bytes of a column of a row group, `None` when they are not within
+    /// the object.
+    fn extent(&self, column: &ColumnChunkMetaData) -> Option<Range<u64>> {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let start = u64::try_from(start).ok()?;
+        let end = start.checked_add(u64::try_from(column.compressed_size()).ok()?)?;
+        (end <= self.size).then_some(start..end)
+    }
+}
+
+/// Runs what takes the processor for long where it holds up nobody. The
+/// Parquet decoder panics on some damaged files: that is an error like others.
+pub async fn decoding<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+) -> Result<T, ArchiveError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => Err(ArchiveError::corrupt(path, "the decoder panicked on it")),
+        Err(error) => Err(ArchiveError::Worker(error.to_string())),
     }
 }
 

@@ -16,7 +16,7 @@ use tidegate_model::{Labels, METRIC_NAME, Window};
 use tidegate_schemas::parquet::column;
 
 use crate::ArchiveError;
-use crate::fetch::{FetchError, Held, Pinned};
+use crate::fetch::{FetchError, Held, Pinned, decoding};
 use crate::rows::{VALUE_COLUMNS, WindowReader};
 
 const BATCH_ROWS: usize = 16 * 1024;
@@ -51,7 +51,7 @@ pub async fn read_object(
     }
     let scan = Scan::fetch(object, row_groups, &VALUE_COLUMNS).await?;
     let path = object.path().clone();
-    Ok(decoding(move || {
+    Ok(decoding(object.path(), move || {
         let mut series: Vec<(Labels, Vec<Window>)> = Vec::with_capacity(runs.len());
         let mut ends = Vec::with_capacity(runs.len());
         let mut end = 0;
@@ -90,7 +90,7 @@ pub async fn count_samples(object: &Pinned) -> Result<(u64, u64), FetchError> {
     let row_groups = (0..object.metadata().num_row_groups()).collect();
     let scan = Scan::fetch(object, row_groups, &[column::SAMPLES]).await?;
     let path = object.path().clone();
-    Ok(decoding(move || {
+    Ok(decoding(object.path(), move || {
         let (mut rows, mut samples) = (0u64, 0u64);
         scan.each_batch(&path, None, |batch| {
             let column = batch.column_by_name(column::SAMPLES).ok_or("no samples")?;
@@ -114,7 +114,7 @@ async fn read_runs(object: &Pinned, name: Option<&str>) -> Result<Vec<Run>, Fetc
     let starts = row_group_starts(object.metadata());
     let scan = Scan::fetch(object, row_groups, &[column::METRIC_ID, column::NAME, column::LABELS]).await?;
     let (path, name) = (object.path().clone(), name.map(str::to_owned));
-    Ok(decoding(move || {
+    Ok(decoding(object.path(), move || {
         let extents = scan.only(&[column::METRIC_ID]).series_extents(&path, &starts)?;
         let firsts: Vec<_> = extents.iter().map(|rows| rows.start..rows.start + 1).collect();
         let mut runs = Vec::with_capacity(extents.len());
@@ -294,11 +294,4 @@ impl<'a> Texts<'a> {
         let key = usize::try_from(self.key(row)).ok().filter(|key| *key < self.texts.len());
         Ok(self.texts.value(key.ok_or("a text is not in its dictionary")?))
     }
-}
-
-/// Runs what takes the processor for long where it holds up nobody.
-async fn decoding<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
-) -> Result<T, ArchiveError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(ArchiveError::Worker(error.to_string())))
 }

@@ -1,11 +1,13 @@
 //! Windows as rows of the file, and back. The columns and their nulls are
 //! described in `tidegate_schemas::parquet`.
 
+mod decimal;
 mod decode;
 mod encode;
 
 use tidegate_model::{DeltaWindow, FloatWindow, HistogramWindow, StaleMarks, WindowValue};
 
+pub use decimal::Scale;
 pub use decode::{VALUE_COLUMNS, WindowReader};
 pub use encode::RowBuffer;
 
@@ -45,6 +47,15 @@ fn float_bits(w: &FloatWindow) -> ([u64; 6], [i64; 2], [u32; 3]) {
         [w.first.time_ms, w.last.time_ms],
         [w.count, w.resets, w.changes],
     )
+}
+
+/// The value of a window of one sample that is stored as such.
+pub fn single_value(value: &WindowValue) -> Option<f64> {
+    match value {
+        WindowValue::Float(w) if w.count == 1 => Some(w.first.value),
+        WindowValue::DeltaFloat(w) if w.count == 1 => Some(w.sum),
+        _ => None,
+    }
 }
 
 fn is_one_delta(w: &DeltaWindow) -> bool {

@@ -181,6 +181,22 @@ async fn damaged_objects_are_named_not_believed() {
     }
 }
 
+/// Whatever is wrong with the bytes, it ends in an answer.
+#[tokio::test]
+async fn flipped_bytes_end_in_an_answer() {
+    let archive = Archive::in_memory();
+    let windows = (0..100).map(|n| float(HOUR_START_MS + n * 5000, &[(n, n as f64 / 3.0)])).collect();
+    let hour = encode(key(0), vec![(labels("up", &[("job", "a")]), windows)]);
+    let mut refused = 0;
+    for at in (0..hour.bytes.len()).step_by(7) {
+        let mut bytes = hour.bytes.to_vec();
+        bytes[at] ^= 0x55;
+        archive.store.put(&key(0).path(), bytes.into()).await.unwrap();
+        refused += usize::from(archive.read_hour(&TenantId::default(), HOUR, None, &|_| true).await.is_err());
+    }
+    assert!(refused > 0);
+}
+
 #[test]
 fn futures_can_be_spawned() {
     fn sent<T: Send>(value: T) -> T {

@@ -12,16 +12,19 @@ use tidegate_model::{
 };
 use tidegate_schemas::parquet::column;
 
+use super::decimal::Scale;
 use super::{DELTA, DISTRIBUTION, FLOAT, HISTOGRAM};
 use crate::blob::{get_histogram, get_sketch};
 
 /// The columns that [`WindowReader`] needs.
-pub const VALUE_COLUMNS: [&str; 18] = [
+pub const VALUE_COLUMNS: [&str; 20] = [
     column::KIND,
     column::WINDOW_START,
     column::COUNT,
     column::SAMPLES,
     column::SUM,
+    column::SUM_DIGITS,
+    column::SUM_SCALE,
     column::MIN,
     column::MAX,
     column::FIRST,
@@ -45,6 +48,8 @@ pub struct WindowReader<'a> {
     count: &'a Int64Array,
     samples: &'a Int64Array,
     sum: &'a Float64Array,
+    sum_digits: &'a Int64Array,
+    sum_scale: &'a Int32Array,
     min: &'a Float64Array,
     max: &'a Float64Array,
     first: &'a Float64Array,
@@ -81,6 +86,8 @@ impl<'a> WindowReader<'a> {
             count: longs(column::COUNT)?,
             samples: longs(column::SAMPLES)?,
             sum: doubles(column::SUM)?,
+            sum_digits: longs(column::SUM_DIGITS)?,
+            sum_scale: ints(column::SUM_SCALE)?,
             min: doubles(column::MIN)?,
             max: doubles(column::MAX)?,
             first: doubles(column::FIRST)?,
@@ -124,7 +131,7 @@ impl<'a> WindowReader<'a> {
         if count == 0 {
             return Ok(window);
         }
-        let sum = double(self.sum, row).ok_or("sum is missing")?;
+        let sum = self.sum(row)?;
         let first_ms = self.time(self.first_offset_ms, row).ok_or("the first sample has no time")?;
         let Some(first) = double(self.first, row) else {
             window.push(first_ms, sum);
@@ -152,7 +159,7 @@ impl<'a> WindowReader<'a> {
     }
 
     fn delta(&self, row: usize) -> Result<DeltaWindow, Reason> {
-        let sum = double(self.sum, row).ok_or("sum is missing")?;
+        let sum = self.sum(row)?;
         let first_ms = self.time(self.first_offset_ms, row).ok_or("the first sample has no time")?;
         let (Some(min), Some(max)) = (double(self.min, row), double(self.max, row)) else {
             return Ok(DeltaWindow::one(first_ms, sum));
@@ -184,12 +191,21 @@ impl<'a> WindowReader<'a> {
             last_ms: self.time(self.last_offset_ms, row).unwrap_or(first_ms),
             distribution: Distribution {
                 count: self.count.value(row) as u64,
-                sum: double(self.sum, row).ok_or("sum is missing")?,
+                sum: self.sum(row)?,
                 min: double(self.min, row).ok_or("min is missing")?,
                 max: double(self.max, row).ok_or("max is missing")?,
                 sketch: get_sketch(bytes).map_err(|error| format!("sketch: {error}"))?,
             },
         })
+    }
+
+    fn sum(&self, row: usize) -> Result<f64, Reason> {
+        if let Some(sum) = double(self.sum, row) {
+            return Ok(sum);
+        }
+        let digits = long(self.sum_digits, row).ok_or("sum is missing")?;
+        let scale = self.sum_scale.is_valid(row).then(|| self.sum_scale.value(row)).and_then(Scale::of_places);
+        Ok(scale.ok_or("sum_scale is missing or out of range")?.value(digits))
     }
 
     fn time(&self, offsets: &Int32Array, row: usize) -> Option<i64> {

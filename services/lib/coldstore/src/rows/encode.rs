@@ -16,6 +16,7 @@ use tidegate_model::{
 };
 use tidegate_schemas::parquet::{PERCENTILES, archive_schema, label_fields};
 
+use super::decimal::Scale;
 use super::{follows_from_points, is_one_delta, is_one_histogram, kind_of};
 use crate::blob::{put_histogram, put_sketch};
 
@@ -33,6 +34,8 @@ pub struct RowBuffer {
     count: Int64Builder,
     samples: Int64Builder,
     sum: Float64Builder,
+    sum_digits: Int64Builder,
+    sum_scale: Int32Builder,
     min: Float64Builder,
     max: Float64Builder,
     first: Float64Builder,
@@ -55,6 +58,7 @@ pub struct RowBuffer {
 pub struct SeriesKeys {
     name: i32,
     metric_id: i32,
+    scale: Scale,
     label_names: Vec<i32>,
     label_values: Vec<i32>,
 }
@@ -74,6 +78,8 @@ impl RowBuffer {
             count: Int64Builder::new(),
             samples: Int64Builder::new(),
             sum: Float64Builder::new(),
+            sum_digits: Int64Builder::new(),
+            sum_scale: Int32Builder::new(),
             min: Float64Builder::new(),
             max: Float64Builder::new(),
             first: Float64Builder::new(),
@@ -96,11 +102,13 @@ impl RowBuffer {
         self.rows
     }
 
-    pub fn series(&mut self, id: MetricId, labels: &Labels) -> SeriesKeys {
+    /// `scale` is that of the series' values.
+    pub fn series(&mut self, id: MetricId, labels: &Labels, scale: Scale) -> SeriesKeys {
         let others = || labels.iter().filter(|(name, _)| *name != METRIC_NAME);
         SeriesKeys {
             name: self.name.key(labels.metric_name()),
             metric_id: self.metric_id.key(&id.to_string()),
+            scale,
             label_names: others().map(|(name, _)| self.label_names.key(name)).collect(),
             label_values: others().map(|(_, value)| self.label_values.key(value)).collect(),
         }
@@ -124,15 +132,15 @@ impl RowBuffer {
         self.last_offset_ms.append_option(times.last);
         self.stale_offset_ms.append_option(times.stale);
         match &window.value {
-            WindowValue::Float(w) => self.push_float(w),
+            WindowValue::Float(w) => self.push_float(w, series.scale),
             WindowValue::Histogram(w) => self.push_histogram(w),
-            WindowValue::DeltaFloat(w) => self.push_delta(w),
+            WindowValue::DeltaFloat(w) => self.push_delta(w, series.scale),
             WindowValue::DeltaDistribution(w) => self.push_distribution(w),
         }
         true
     }
 
-    fn push_float(&mut self, w: &FloatWindow) {
+    fn push_float(&mut self, w: &FloatWindow, scale: Scale) {
         self.counts(i64::from(w.count), i64::from(w.count) + i64::from(w.stale.count));
         self.stale_count.append_option((w.stale.count > 0).then_some(i64::from(w.stale.count)));
         let follows = follows_from_points(w);
@@ -141,7 +149,7 @@ impl RowBuffer {
             self.points(None);
         } else if w.count == 1 && follows {
             // `first`, not `sum`: adding to zero makes −0.0 positive.
-            self.values(Some(w.first.value), None);
+            self.one_value(w.first.value, scale);
             self.points(None);
         } else {
             self.values(Some(w.sum), Some((w.min, w.max)));
@@ -155,9 +163,13 @@ impl RowBuffer {
         self.histogram.append_null();
     }
 
-    fn push_delta(&mut self, w: &DeltaWindow) {
+    fn push_delta(&mut self, w: &DeltaWindow, scale: Scale) {
         self.counts(i64::from(w.count), i64::from(w.count));
-        self.values(Some(w.sum), (!is_one_delta(w)).then_some((w.min, w.max)));
+        if is_one_delta(w) {
+            self.one_value(w.sum, scale);
+        } else {
+            self.values(Some(w.sum), Some((w.min, w.max)));
+        }
         self.no_float();
         self.no_distribution();
         self.histogram.append_null();
@@ -196,8 +208,20 @@ impl RowBuffer {
         self.samples.append_value(samples);
     }
 
+    /// The sum of a window of one sample, which says all of it.
+    fn one_value(&mut self, value: f64, scale: Scale) {
+        let digits = scale.digits(value);
+        self.sum.append_option(digits.is_none().then_some(value));
+        self.sum_digits.append_option(digits);
+        self.sum_scale.append_option(digits.map(|_| scale.places()));
+        self.min.append_null();
+        self.max.append_null();
+    }
+
     fn values(&mut self, sum: Option<f64>, range: Option<(f64, f64)>) {
         self.sum.append_option(sum);
+        self.sum_digits.append_null();
+        self.sum_scale.append_null();
         self.min.append_option(range.map(|r| r.0));
         self.max.append_option(range.map(|r| r.1));
     }
@@ -233,7 +257,10 @@ impl RowBuffer {
             Arc::new(self.count.finish()),
             Arc::new(self.samples.finish()),
         ];
-        for builder in [&mut self.sum, &mut self.min, &mut self.max, &mut self.first, &mut self.last] {
+        columns.push(Arc::new(self.sum.finish()));
+        columns.push(Arc::new(self.sum_digits.finish()));
+        columns.push(Arc::new(self.sum_scale.finish()));
+        for builder in [&mut self.min, &mut self.max, &mut self.first, &mut self.last] {
             columns.push(Arc::new(builder.finish()));
         }
         columns.push(Arc::new(self.first_offset_ms.finish()));

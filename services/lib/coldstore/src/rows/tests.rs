@@ -8,7 +8,7 @@ use crate::tests::{HOUR_START_MS, float, labels};
 
 fn batch(windows: &[tidegate_model::Window]) -> arrow::record_batch::RecordBatch {
     let mut buffer = RowBuffer::new();
-    let series = buffer.series(MetricId(7), &labels("up", &[("job", "node")]));
+    let series = buffer.series(MetricId(7), &labels("up", &[("job", "node")]), Scale::default());
     for window in windows {
         assert!(buffer.push(&series, window));
     }
@@ -26,18 +26,24 @@ fn nulls(batch: &arrow::record_batch::RecordBatch, row: usize) -> Vec<String> {
 #[test]
 fn what_follows_from_the_samples_is_null() {
     let at = HOUR_START_MS;
-    let batch =
-        batch(&[float(at, &[(3, 1.5)]), float(at, &[(3, 1.5), (9, 2.5)]), float(at, &[(3, 1.5), (9, 2.5), (12, 0.5)])]);
+    let batch = batch(&[
+        float(at, &[(3, 1.5)]),
+        float(at, &[(3, 1.5), (9, 2.5)]),
+        float(at, &[(3, 1.5), (9, 2.5), (12, 0.5)]),
+        float(at, &[(3, 8.0)]),
+    ]);
     let always = ["stale_count", "stale_offset_ms", "sketch", "histogram"];
     let derived = ["increase", "resets", "changes"];
+    let digits = ["sum_digits", "sum_scale"];
     let of_one = ["min", "max", "first", "last", "last_offset_ms"];
-    assert_eq!(nulls(&batch, 0), [&of_one[..], &derived, &always].concat());
-    assert_eq!(nulls(&batch, 1), [&derived[..], &always].concat());
-    assert_eq!(nulls(&batch, 2), always);
+    assert_eq!(nulls(&batch, 0), [&digits[..], &of_one, &derived, &always].concat());
+    assert_eq!(nulls(&batch, 1), [&digits[..], &derived, &always].concat());
+    assert_eq!(nulls(&batch, 2), [&digits[..], &always].concat());
+    assert_eq!(nulls(&batch, 3), [&["sum"][..], &of_one, &derived, &always].concat());
     let sum = batch.column_by_name(column::SUM).unwrap().as_primitive::<Float64Type>();
-    assert_eq!(sum.values(), &[1.5, 4.0, 4.5]);
+    assert_eq!(sum.values()[..3], [1.5, 4.0, 4.5]);
     let offsets = batch.column_by_name(column::FIRST_OFFSET_MS).unwrap().as_primitive::<Int32Type>();
-    assert_eq!(offsets.values(), &[3, 3, 3]);
+    assert_eq!(offsets.values(), &[3, 3, 3, 3]);
 }
 
 /// Two samples of one millisecond from two fragments: the first wins for
@@ -59,7 +65,7 @@ fn a_merged_window_that_its_points_do_not_give_is_written_out() {
 #[test]
 fn a_time_far_outside_its_window_is_refused() {
     let mut buffer = RowBuffer::new();
-    let series = buffer.series(MetricId(7), &labels("up", &[]));
+    let series = buffer.series(MetricId(7), &labels("up", &[]), Scale::default());
     assert!(!buffer.push(&series, &float(0, &[(i64::from(i32::MAX) + 1, 1.0)])));
     assert_eq!(buffer.rows(), 0);
 }
