@@ -25,8 +25,10 @@ const SERIES_BYTES: usize = 22;
 const SAMPLES_AT: usize = KEY_BYTES - 4;
 /// Rows of one answer of a scan.
 const SCAN_ROWS: usize = 8_192;
-/// Rows passed over to the next wanted series before it is sought instead.
-const STEPS_BEFORE_SEEK: usize = 24;
+/// Rows passed over to the next wanted series before it is sought instead,
+/// where wanted series lay close so far, and where they did not.
+const STEPS_WHEN_DENSE: usize = 24;
+const STEPS_WHEN_SPARSE: usize = 1;
 
 pub(super) type Key = [u8; KEY_BYTES];
 
@@ -173,18 +175,21 @@ fn read_minute(
     end[..SERIES_BYTES].copy_from_slice(&series_key(minute, shard, *last));
     let mut rows = keyspace.range(&series_key(minute, shard, *first)[..]..=&end[..]);
     let mut current = next(&mut rows)?;
+    let mut max_steps = STEPS_WHEN_SPARSE;
     for id in series {
         let wanted = series_key(minute, shard, *id);
-        let mut steps = 0;
+        let (mut steps, mut sought) = (0, false);
         while let Some(found) = &current
             && found.key[..SERIES_BYTES] < wanted[..]
         {
             steps += 1;
-            if steps > STEPS_BEFORE_SEEK {
+            if steps > max_steps {
                 rows = keyspace.range(&wanted[..]..=&end[..]);
+                sought = true;
             }
             current = next(&mut rows)?;
         }
+        max_steps = if sought { STEPS_WHEN_SPARSE } else { STEPS_WHEN_DENSE };
         while let Some(found) = current.take_if(|found| found.key[..SERIES_BYTES] == wanted[..]) {
             current = next(&mut rows)?;
             let fuller = current.as_ref().is_some_and(|next| next.is_version_of(&found));

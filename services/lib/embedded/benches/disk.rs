@@ -1,0 +1,215 @@
+//! What the embedded log and store cost on this machine: prints a table.
+//!
+//! `cargo bench -p tidegate-embedded` takes about half a minute and writes
+//! some hundred megabytes below the folder for temporary files.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tidegate_codec::stored::encode_chunk;
+use tidegate_embedded::{EmbeddedLog, EmbeddedStore, LogConfig, StoreConfig};
+use tidegate_eventlog::{EventLog, Topic};
+use tidegate_hotstore::HotStore;
+use tidegate_model::time::minute_start_ms;
+use tidegate_model::{FloatWindow, MetricId, Row, RowKey, SourceId, TenantId, Window, WindowValue};
+
+const PARTITIONS: u16 = 12;
+const MINUTE: u32 = 28_800_000;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let folder = tempfile::tempdir();
+    match (runtime, folder) {
+        (Ok(runtime), Ok(folder)) => runtime.block_on(async {
+            fsync(folder.path());
+            appends(&folder.path().join("log")).await;
+            throughput(&folder.path().join("fast-log")).await;
+            rows(&folder.path().join("store")).await;
+        }),
+        (runtime, folder) => say(&format!("not started: {:?} {:?}", runtime.err(), folder.err())),
+    }
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// CPU time of this process, user and system; from the kernel's ticks of 10 ms.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+fn quantiles(mut times: Vec<Duration>) -> String {
+    times.sort_unstable();
+    let at = |q: f64| times[((times.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
+    format!("p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms", at(0.5), at(0.99), at(0.999))
+}
+
+fn fsync(folder: &Path) {
+    let mut times = Vec::new();
+    let mut file = std::fs::File::create(folder.join("fsync")).expect("a file");
+    for _ in 0..300 {
+        file.write_all(&[7; 2_000]).expect("write");
+        let began = Instant::now();
+        file.sync_data().expect("fdatasync");
+        times.push(began.elapsed());
+    }
+    say(&format!("fdatasync after 2,000 bytes: {}", quantiles(times)));
+}
+
+/// 2,253 requests a second of 20 samples, each to some partitions.
+async fn appends(folder: &Path) {
+    const RATE: u32 = 2_253;
+    const SECONDS: u32 = 8;
+    let config = LogConfig { partitions: PARTITIONS, ..LogConfig::default() };
+    let log = Arc::new(EmbeddedLog::open(folder, config).expect("open"));
+    let payload = Bytes::from(vec![7u8; 150]);
+    let (began, cpu_before) = (Instant::now(), cpu());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..RATE * SECONDS {
+        let due = began + Duration::from_secs(1) * n / RATE;
+        tokio::time::sleep_until(due.into()).await;
+        let (log, payload) = (Arc::clone(&log), payload.clone());
+        tasks.spawn(async move {
+            let sent = Instant::now();
+            let records = (0..10).map(|p| (((n + p) % 12) as u16, payload.clone())).collect();
+            log.append(Topic::MetricsRaw, records).await.map(|_| sent.elapsed())
+        });
+    }
+    let answers = tasks.join_all().await;
+    let (elapsed, used) = (began.elapsed(), cpu() - cpu_before);
+    let times: Vec<Duration> = answers.into_iter().flatten().collect();
+    let refused = (RATE * SECONDS) as usize - times.len();
+    say(&format!("append of 10 records, {RATE}/s: {}, {refused} refused", quantiles(times)));
+    say(&format!("  {:.0}% of one CPU", 100.0 * used.as_secs_f64() / elapsed.as_secs_f64()));
+}
+
+/// Large records as fast as they go, eight in flight.
+async fn throughput(folder: &Path) {
+    const RECORDS: usize = 2_400;
+    const RECORD_BYTES: usize = 100_000;
+    let config = LogConfig { partitions: PARTITIONS, ..LogConfig::default() };
+    let log = Arc::new(EmbeddedLog::open(folder, config).expect("open"));
+    let noise: Vec<u8> =
+        (0..RECORD_BYTES as u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+    let payload = Bytes::from(noise);
+    let (began, cpu_before) = (Instant::now(), cpu());
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..8 {
+        let (log, payload) = (Arc::clone(&log), payload.clone());
+        writers.spawn(async move {
+            for n in 0..RECORDS / 8 {
+                let partition = ((writer + n) % 12) as u16;
+                log.append(Topic::MetricsRaw, vec![(partition, payload.clone())]).await.expect("append");
+            }
+        });
+    }
+    writers.join_all().await;
+    let (elapsed, used) = (began.elapsed().as_secs_f64(), (cpu() - cpu_before).as_secs_f64());
+    let megabytes = (RECORDS * RECORD_BYTES) as f64 / 1e6;
+    say(&format!(
+        "append of {megabytes:.0} MB: {:.0} MB/s, {:.2} CPU ns a byte",
+        megabytes / elapsed,
+        used * 1e3 / megabytes
+    ));
+    let (began, cpu_before) = (Instant::now(), cpu());
+    let mut bytes = 0;
+    for partition in 0..PARTITIONS {
+        let mut from = 0;
+        loop {
+            let fetched = log.fetch(Topic::MetricsRaw, partition, from, 1 << 20, Duration::ZERO).await.expect("fetch");
+            let Some(last) = fetched.records.last() else { break };
+            from = last.offset + 1;
+            bytes += fetched.records.iter().map(|record| record.payload.len()).sum::<usize>();
+        }
+    }
+    let (elapsed, used) = (began.elapsed().as_secs_f64(), (cpu() - cpu_before).as_secs_f64());
+    let megabytes = bytes as f64 / 1e6;
+    say(&format!(
+        "fetch of {megabytes:.0} MB: {:.0} MB/s, {:.2} CPU ns a byte",
+        megabytes / elapsed,
+        used * 1e3 / megabytes
+    ));
+}
+
+fn minute_of(series: &[MetricId], minute: u32) -> Vec<Row> {
+    let start_ms = minute_start_ms(minute);
+    let rows = series.iter().enumerate().map(|(n, id)| {
+        let mut total = FloatWindow::empty();
+        let windows: Vec<Window> = (0..4)
+            .map(|window| {
+                let time_ms = start_ms + window * 15_000 + (n as i64 * 37) % 5_000;
+                let value = (n as f64).mul_add(17.31, f64::from(minute % 1_000)) + window as f64;
+                let mut float = FloatWindow::empty();
+                float.push(time_ms, value);
+                total.push(time_ms, value);
+                Window { start_ms: start_ms + window * 15_000, value: WindowValue::Float(float) }
+            })
+            .collect();
+        let mut chunk = Vec::new();
+        encode_chunk(&windows, &[Window { start_ms, value: WindowValue::Float(total) }], &mut chunk);
+        let source = SourceId { epoch: 0x1234_5678_9abc_def0, partition: id.partition(PARTITIONS) };
+        let key = RowKey { tenant: TenantId::default(), metric_id: *id, minute, source, era: 0, fragment: 0 };
+        Row { key, samples: 4, chunk: chunk.into() }
+    });
+    rows.collect()
+}
+
+async fn rows(folder: &Path) {
+    const SERIES: u64 = 50_000;
+    const MINUTES: u32 = 60;
+    let config = StoreConfig { partitions: Some(PARTITIONS), ..StoreConfig::default() };
+    let store = EmbeddedStore::open(folder, config).expect("open");
+    let mut series: Vec<MetricId> =
+        (0..SERIES).map(|n| MetricId(u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))).collect();
+    series.sort_unstable_by_key(|id| (id.partition(PARTITIONS), *id));
+    let (mut took, mut used) = (Duration::ZERO, Duration::ZERO);
+    for minute in MINUTE..MINUTE + MINUTES {
+        let rows = minute_of(&series, minute);
+        let (began, cpu_before) = (Instant::now(), cpu());
+        store.write_rows(rows).await.expect("write_rows");
+        took += began.elapsed();
+        used += cpu() - cpu_before;
+    }
+    let count = (SERIES * u64::from(MINUTES)) as f64;
+    let size = std::process::Command::new("du").args(["-sb"]).arg(folder.join("db/keyspaces")).output();
+    let size = size.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
+    let size: f64 = size.split_whitespace().next().and_then(|size| size.parse().ok()).unwrap_or(0.0);
+    say(&format!(
+        "write of {count:.0} rows: {:.0} rows/s, {:.2} CPU µs a row, {:.1} bytes a row on disk",
+        count / took.as_secs_f64(),
+        used.as_secs_f64() * 1e6 / count,
+        size / count
+    ));
+    for wanted in [1, 100, 5_000] {
+        let ids: Vec<MetricId> = series.iter().step_by(SERIES as usize / wanted).copied().collect();
+        let tenant = TenantId::default();
+        for temperature in ["first", "second"] {
+            let (began, cpu_before) = (Instant::now(), cpu());
+            let read = store.read_rows(&tenant, &ids, MINUTE..MINUTE + MINUTES).await.expect("read_rows");
+            let used = cpu() - cpu_before;
+            say(&format!(
+                "read of {wanted} series × 1 h, {temperature} time: {:.1} ms, {} CPU ms, {} rows",
+                began.elapsed().as_secs_f64() * 1e3,
+                used.as_millis(),
+                read.len()
+            ));
+        }
+    }
+    let (began, cpu_before) = (Instant::now(), cpu());
+    let (mut after, mut scanned) = (None, 0);
+    loop {
+        let page = store.scan_rows(0, PARTITIONS, MINUTE..MINUTE + MINUTES, after).await.expect("scan_rows");
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        scanned += page.len();
+    }
+    let used = (cpu() - cpu_before).as_secs_f64() * 1e6 / scanned as f64;
+    say(&format!("scan of {scanned} rows: {:.0} ms, {used:.2} CPU µs a row", began.elapsed().as_secs_f64() * 1e3));
+}
