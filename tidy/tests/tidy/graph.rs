@@ -36,11 +36,10 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// A dependency, and the only crates that may name it.
-const ONLY: [(&str, &[&str]); 6] = [
+const ONLY: [(&str, &[&str]); 5] = [
     ("fjall", &["tidegate-embedded"]),
     ("rdkafka", &["tidegate-kafka"]),
     ("scylla", &["tidegate-cassandra"]),
-    ("promql-parser", &["tidegate-promql"]),
     ("object_store", &["tidegate-coldstore", "tidegate"]),
     ("mimalloc", &["tidegate"]),
 ];

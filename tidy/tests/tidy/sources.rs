@@ -68,17 +68,6 @@ fn libraries_do_not_print() {
 }
 
 #[test]
-fn the_parser_crate_is_behind_one_file() {
-    let users: Vec<String> = files("", &[".rs"])
-        .iter()
-        .filter(|file| !file.path.starts_with("tidy/") && !file.is_test())
-        .filter(|file| file.code().any(|(_, line)| line.contains("promql_parser")))
-        .map(|file| file.path.clone())
-        .collect();
-    assert!(users.len() == 1 && users[0].starts_with("services/lib/promql/src/"), "promql_parser is used in {users:?}");
-}
-
-#[test]
 fn each_rule_notices_its_violation() {
     let file = |path: &str, text: &str| File { path: path.to_owned(), text: text.to_owned() };
     let code = "// SystemTime in a comment\nlet a = SystemTime::now();\nmod tests {\n  std::fs::read(x)";

@@ -138,11 +138,19 @@ pub enum BinaryOp {
     And,
     Or,
     Unless,
+    /// `</`: a histogram's observations up to a value.
+    TrimUpper,
+    /// `>/`: a histogram's observations from a value on.
+    TrimLower,
 }
 
 impl BinaryOp {
     pub fn is_comparison(self) -> bool {
         matches!(self, Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge)
+    }
+
+    pub fn is_trim(self) -> bool {
+        matches!(self, Self::TrimUpper | Self::TrimLower)
     }
 
     pub fn is_set(self) -> bool {

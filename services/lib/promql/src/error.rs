@@ -13,12 +13,9 @@ pub enum ParseError {
     TooManyRegexes { limit: usize },
     #[error("{text} is too large for a duration")]
     DurationTooLarge { text: String },
-    #[error("{0}")]
-    Syntax(String),
-    #[error("function {0} is not supported yet")]
-    UnsupportedFunction(String),
-    #[error("{0} is not supported yet")]
-    Unsupported(&'static str),
+    /// Line and column count from 1, the column in characters.
+    #[error("{line}:{column}: parse error: {message}")]
+    Syntax { line: usize, column: usize, message: String },
     #[error("expected type {expected} in {context}, got {actual}")]
     Type { expected: &'static str, context: String, actual: &'static str },
     #[error(transparent)]

@@ -69,7 +69,7 @@ pub use ast::{
 };
 pub use error::{EvalError, ParseError};
 pub use eval::{Evaluated, evaluate};
-pub use functions::{Function, function_names};
+pub use functions::{Arity, Function, function_names};
 pub use histogram::{Bucket, Custom, Exponential, HistogramValue, Shape, SketchCounts};
 pub use limits::Limits;
 pub use matcher::{MatchOp, Matcher, MatcherError};

@@ -1,6 +1,6 @@
 //! `label_replace` and `label_join`.
 
-use super::{Function, arg, string_arg};
+use super::{Arity, Function, arg, string_arg};
 use crate::ValueType::{String as Text, Vector};
 use crate::eval::{Evaluator, merge_equal};
 use crate::labels::{is_label_name, with};
@@ -11,7 +11,7 @@ use crate::{Call, EvalError};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::custom("label_replace", &[Vector, Text, Text, Text, Text], label_replace),
-    Function::custom("label_join", &[Vector, Text, Text, Text], label_join),
+    Function::custom("label_join", &[Vector, Text, Text, Text], label_join).taking(Arity::LastRepeats),
 ];
 
 /// label_replace(v, dst, replacement, src, regex).

@@ -1,6 +1,6 @@
 //! Functions of one value at a time.
 
-use super::{Function, arg};
+use super::{Arity, Function, arg};
 use crate::ValueType::{Scalar, Vector};
 use crate::eval::Evaluator;
 use crate::steps::Steps;
@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::math("log10", f64::log10),
     Function::math("sqrt", f64::sqrt),
     Function::math("sgn", sign),
-    Function::custom("round", &[Vector, Scalar], round),
+    Function::custom("round", &[Vector, Scalar], round).taking(Arity::LastOptional),
     Function::custom("clamp", &[Vector, Scalar, Scalar], clamp),
     Function::custom("clamp_min", &[Vector, Scalar], clamp_min),
     Function::custom("clamp_max", &[Vector, Scalar], clamp_max),

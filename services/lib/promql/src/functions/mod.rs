@@ -22,10 +22,19 @@ use crate::{Call, EvalError, SampleValue, ValueType};
 /// A function and what it takes.
 pub struct Function {
     pub name: &'static str,
-    /// Types of the arguments; how many may be left out is the parser's to know.
     pub args: &'static [ValueType],
+    pub arity: Arity,
     pub returns: ValueType,
     pub(crate) implementation: Implementation,
+}
+
+/// How many arguments a function takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    Fixed,
+    LastOptional,
+    /// Any number of the last, or none.
+    LastRepeats,
 }
 
 pub(crate) enum Implementation {
@@ -49,16 +58,11 @@ pub(crate) struct RangeFunction {
 impl Function {
     const fn range(name: &'static str, apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>) -> Self {
         let function = RangeFunction { keeps_name: false, of_counters: false, apply };
-        Self {
-            name,
-            args: &[ValueType::Matrix],
-            returns: ValueType::Vector,
-            implementation: Implementation::Range(function),
-        }
+        Self::of(name, &[ValueType::Matrix], Implementation::Range(function))
     }
 
     const fn math(name: &'static str, map: fn(f64) -> f64) -> Self {
-        Self { name, args: &[ValueType::Vector], returns: ValueType::Vector, implementation: Implementation::Math(map) }
+        Self::of(name, &[ValueType::Vector], Implementation::Math(map))
     }
 
     const fn custom(
@@ -66,7 +70,15 @@ impl Function {
         args: &'static [ValueType],
         eval: fn(&mut Evaluator<'_>, &Call, &Steps) -> Result<Value, EvalError>,
     ) -> Self {
-        Self { name, args, returns: ValueType::Vector, implementation: Implementation::Custom(eval) }
+        Self::of(name, args, Implementation::Custom(eval))
+    }
+
+    const fn of(name: &'static str, args: &'static [ValueType], implementation: Implementation) -> Self {
+        Self { name, args, arity: Arity::Fixed, returns: ValueType::Vector, implementation }
+    }
+
+    const fn taking(self, arity: Arity) -> Self {
+        Self { arity, ..self }
     }
 
     const fn returning(self, returns: ValueType) -> Self {

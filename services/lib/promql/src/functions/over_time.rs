@@ -18,28 +18,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::range("stdvar_over_time", |view, _, notes| variance(view, notes).map(SampleValue::Float)),
     keeping_name("last_over_time", |view, _, notes| edge(view, Edge::Last, notes)),
     keeping_name("first_over_time", |view, _, notes| edge(view, Edge::First, notes)),
-    Function {
-        name: "quantile_over_time",
-        args: &[ValueType::Scalar, ValueType::Matrix],
-        returns: ValueType::Vector,
-        implementation: Implementation::Range(RangeFunction {
+    Function::of(
+        "quantile_over_time",
+        &[ValueType::Scalar, ValueType::Matrix],
+        Implementation::Range(RangeFunction {
             keeps_name: false,
             of_counters: false,
             apply: |view, phi, notes| quantile(view, phi, notes),
         }),
-    },
+    ),
 ];
 
 const fn keeping_name(
     name: &'static str,
     apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>,
 ) -> Function {
-    Function {
+    Function::of(
         name,
-        args: &[ValueType::Matrix],
-        returns: ValueType::Vector,
-        implementation: Implementation::Range(RangeFunction { keeps_name: true, of_counters: false, apply }),
-    }
+        &[ValueType::Matrix],
+        Implementation::Range(RangeFunction { keeps_name: true, of_counters: false, apply }),
+    )
 }
 
 fn has_floats(view: &RangeView<'_>) -> bool {

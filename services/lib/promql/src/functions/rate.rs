@@ -23,12 +23,11 @@ const fn of_counters(
     name: &'static str,
     apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>,
 ) -> Function {
-    Function {
+    Function::of(
         name,
-        args: &[ValueType::Matrix],
-        returns: ValueType::Vector,
-        implementation: Implementation::Range(RangeFunction { keeps_name: false, of_counters: true, apply }),
-    }
+        &[ValueType::Matrix],
+        Implementation::Range(RangeFunction { keeps_name: false, of_counters: true, apply }),
+    )
 }
 
 #[derive(Clone, Copy, PartialEq)]
