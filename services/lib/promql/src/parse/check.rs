@@ -128,8 +128,8 @@ impl Parser<'_> {
         op: BinaryOp,
         operator: &Token<'_>,
         modifiers: BinaryModifiers,
-        left: Box<Node>,
-        right: Box<Node>,
+        left: Node,
+        right: Node,
     ) -> Result<Box<Node>, ParseError> {
         let BinaryModifiers { returns_bool, on, cardinality } = modifiers;
         let error = |message: String| Err(self.lexer.error_at(operator.start, message));

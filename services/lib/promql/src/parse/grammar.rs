@@ -131,20 +131,24 @@ impl<'a> Parser<'a> {
             if strength(op) < weakest {
                 break;
             }
-            let operator = self.advance()?;
-            let modifiers = self.binary_modifiers()?;
-            // All but powers group to the left.
-            let right = self.expression(match strength(op) {
-                Strength::Or => Strength::And,
-                Strength::And => Strength::Comparison,
-                Strength::Comparison => Strength::Sum,
-                Strength::Sum => Strength::Product,
-                Strength::Product | Strength::Power => Strength::Power,
-            })?;
-            left = self.binary(op, &operator, modifiers, left, right)?;
+            left = self.operation(op, left)?;
         }
         self.nesting -= 1;
         Ok(left)
+    }
+
+    fn operation(&mut self, op: BinaryOp, left: Box<Node>) -> Result<Box<Node>, ParseError> {
+        let operator = self.advance()?;
+        let modifiers = self.binary_modifiers()?;
+        // All but powers group to the left.
+        let right = self.expression(match strength(op) {
+            Strength::Or => Strength::And,
+            Strength::And => Strength::Comparison,
+            Strength::Comparison => Strength::Sum,
+            Strength::Sum => Strength::Product,
+            Strength::Product | Strength::Power => Strength::Power,
+        })?;
+        self.binary(op, &operator, modifiers, *left, *right)
     }
 
     fn unary(&mut self) -> Result<Box<Node>, ParseError> {
@@ -177,9 +181,17 @@ impl<'a> Parser<'a> {
         Ok(node)
     }
 
-    /// Ranges, `offset` and `@` after an expression.
     fn postfix(&mut self) -> Result<Box<Node>, ParseError> {
-        let mut node = self.primary()?;
+        let node = self.primary()?;
+        match self.token.kind {
+            Kind::LeftBracket | Kind::Word(Word::Offset) | Kind::At => self.modified(node),
+            _ => Ok(node),
+        }
+    }
+
+    /// Ranges, `offset` and `@` after an expression. Apart from `postfix`, which
+    /// lies on the path of the recursion and has to be small.
+    fn modified(&mut self, mut node: Box<Node>) -> Result<Box<Node>, ParseError> {
         loop {
             node = match self.token.kind {
                 Kind::LeftBracket => self.range_of(*node)?,
