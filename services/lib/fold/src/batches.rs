@@ -158,11 +158,9 @@ impl Batches {
 
     /// Sessions are forgotten when an hour begins and at no other time, so
     /// that the snapshot taken then and the sightings since give exactly what
-    /// is known.
+    /// is known. An empty snapshot is one too: it says that no sighting before
+    /// it is needed for a session's sake.
     fn begin_hour(&mut self, offset: u64, clock: Clock) {
-        if self.sessions.is_empty() {
-            return;
-        }
         let (rules, new_ids) = (self.rules, self.new_ids);
         self.sessions.retain(|_, session| {
             let silent_ms = clock.effective_ms - session.seen.clock.effective_ms;

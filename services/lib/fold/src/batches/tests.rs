@@ -93,6 +93,23 @@ fn an_hour_begins_with_a_snapshot_of_the_sessions() {
 }
 
 #[test]
+fn without_sessions_a_take_over_still_need_not_read_everything() {
+    let mut batches = batches();
+    let minutes = 3 * 60;
+    for minute in 0..minutes {
+        let now = minute * 60_000;
+        let id = BatchId::Content(minute as u128 + 1);
+        read(&mut batches, minute as u64, (now - 60_000).max(0), now, id);
+    }
+    let snapshots = batches.take_sessions();
+    assert_eq!(snapshots.iter().map(|s| s.offset).collect::<Vec<_>>(), [60, 120], "one for every hour that began");
+    let sightings: Vec<_> = batches.take_sightings().into_iter().flat_map(|chunk| chunk.entries).collect();
+    let latest = Sighting { new_ids: Rules::V1.forget_ids + 100, ..*sightings.last().unwrap() };
+    let horizon = Horizon::new(clock((minutes - 1) * 60_000), &latest, snapshots.last());
+    assert!(horizon.covered_by(&sightings[0]), "the first hour's sightings make no difference");
+}
+
+#[test]
 fn the_horizon_reaches_back_until_nothing_before_matters() {
     let at = |effective_ms, offset, new_ids| Sighting {
         offset,
