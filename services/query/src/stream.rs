@@ -57,6 +57,9 @@ pub(crate) struct Stream {
     watermarks: watch::Receiver<Watermarks>,
     /// Steps sent incomplete, ascending.
     incomplete: VecDeque<i64>,
+    /// By the log's clock, since when the stream waits for partitions. After a
+    /// restart those that were ahead before it need a moment to be so again.
+    waiting_since_ms: Option<i64>,
     /// When the client was given the last message.
     given: Option<Instant>,
     ended: bool,
@@ -73,8 +76,16 @@ enum Due {
 impl Stream {
     pub fn new(query: Arc<Query>, place: StreamPlace, subscription: Subscription) -> Self {
         let watermarks = query.tail.watermarks();
-        let incomplete = VecDeque::new();
-        Self { query, subscription, watermarks, incomplete, given: None, ended: false, _place: place }
+        Self {
+            query,
+            subscription,
+            watermarks,
+            incomplete: VecDeque::new(),
+            waiting_since_ms: None,
+            given: None,
+            ended: false,
+            _place: place,
+        }
     }
 
     /// The next message; `None` ends the stream. A client that is slow is
@@ -168,8 +179,11 @@ impl Stream {
                         return Due::Correction { step_ms };
                     }
                     let missing = watermarks.behind(next_ms.saturating_add(settle_ms));
-                    let give_up_ms = next_ms.saturating_add(settle_ms).saturating_add(stall_ms);
-                    let wait_ms = give_up_ms.saturating_sub(self.query.now_ms());
+                    let now_ms = self.query.now_ms();
+                    let waiting_since_ms = self.waiting_since_ms.map_or(now_ms, |since_ms| since_ms.min(now_ms));
+                    self.waiting_since_ms = Some(waiting_since_ms);
+                    let due_ms = next_ms.saturating_add(settle_ms).max(waiting_since_ms);
+                    let wait_ms = due_ms.saturating_add(stall_ms).saturating_sub(now_ms);
                     if missing.is_empty() || wait_ms <= 0 {
                         return Due::Next { missing };
                     }

@@ -14,7 +14,7 @@ async fn stream(config: Config) -> Stream {
 
 #[tokio::test]
 async fn a_client_that_is_too_slow_is_told_so_and_cut() {
-    let mut stream = stream(Config { stream_slow_client_ms: 50, ..Config::default() }).await;
+    let mut stream = stream(Config { stream_slow_client_ms: 50, stream_stall_ms: 0, ..Config::default() }).await;
     // No partition ever reported, so steps are sent as incomplete.
     assert_eq!(stream.next().await.unwrap().id, Some(BASE_MS));
     assert_eq!(stream.next().await.unwrap().id, Some(BASE_MS + 5_000));
@@ -27,7 +27,7 @@ async fn a_client_that_is_too_slow_is_told_so_and_cut() {
 
 #[tokio::test]
 async fn an_evaluation_that_fails_for_good_is_said_and_the_end() {
-    let mut stream = stream(Config::default()).await;
+    let mut stream = stream(Config { stream_stall_ms: 0, ..Config::default() }).await;
     let expr = "label_replace(vector(1), \"1 2\", \"x\", \"\", \"(\")";
     stream.subscription.expr = Arc::new(tidegate_promql::parse(expr).unwrap());
     let error = stream.next().await.unwrap();

@@ -113,6 +113,27 @@ async fn a_partition_that_stalls_holds_back_ten_seconds_then_a_correction_follow
 }
 
 #[tokio::test]
+async fn after_a_long_absence_partitions_get_their_time_to_catch_up() {
+    let world = World::new(NOW_MS);
+    world.publish(&gauge(BASE_MS, NOW_MS), NOW_MS + 1_000).await;
+    // Nothing ran for a minute; the client is there before the rollup is.
+    world.clock.set(NOW_MS + 60_000);
+    let server = world.start().await;
+    let mut events = server.stream(&[("query", "m")], Some(&NOW_MS.to_string())).await;
+    assert!(events.is_quiet().await, "a step without what the log holds for it");
+    world.publish(&gauge(NOW_MS, NOW_MS + 60_000), NOW_MS + 61_000).await;
+    let caught_up = take(&mut events, 12).await;
+    assert_eq!(ids(&caught_up), steps(NOW_MS + 5_000, 12));
+    assert!(caught_up.iter().all(|event| event.data["missing_partitions"].is_null() && event.event.is_none()));
+
+    // Time for that is short.
+    world.clock.set(NOW_MS + 69_999);
+    assert!(events.is_quiet().await);
+    world.clock.set(NOW_MS + 76_000);
+    assert!(!events.next().await.unwrap().data["missing_partitions"].is_null());
+}
+
+#[tokio::test]
 async fn an_id_from_too_long_ago_is_told_what_it_missed() {
     let world = World::new(NOW_MS);
     world.publish(&gauge(NOW_MS - 60_000, NOW_MS), NOW_MS + 1_000).await;
