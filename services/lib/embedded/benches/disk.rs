@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tidegate_codec::stored::encode_chunk;
+use tidegate_codec::stored::{PartWriter, encode_chunk, join};
 use tidegate_embedded::{EmbeddedLog, EmbeddedStore, LogConfig, StoreConfig};
 use tidegate_eventlog::{EventLog, Topic};
 use tidegate_hotstore::HotStore;
 use tidegate_model::time::minute_start_ms;
-use tidegate_model::{FloatWindow, MetricId, Row, RowKey, SourceId, TenantId, Window, WindowValue};
+use tidegate_model::{BatchId, FloatWindow, Labels, MetricId, Row, RowKey, SourceId, TenantId, Window, WindowValue};
 
 const PARTITIONS: u16 = 12;
 const MINUTE: u32 = 28_800_000;
@@ -25,7 +25,8 @@ fn main() {
     match (runtime, folder) {
         (Ok(runtime), Ok(folder)) => runtime.block_on(async {
             fsync(folder.path());
-            appends(&folder.path().join("log")).await;
+            appends(&folder.path().join("log"), 150).await;
+            appends(&folder.path().join("full-log"), 1_500).await;
             throughput(&folder.path().join("fast-log")).await;
             rows(&folder.path().join("store")).await;
         }),
@@ -64,12 +65,12 @@ fn fsync(folder: &Path) {
 }
 
 /// 2,253 requests a second of 20 samples, each to some partitions.
-async fn appends(folder: &Path) {
+async fn appends(folder: &Path, record_bytes: usize) {
     const RATE: u32 = 2_253;
     const SECONDS: u32 = 8;
     let config = LogConfig { partitions: PARTITIONS, ..LogConfig::default() };
     let log = Arc::new(EmbeddedLog::open(folder, config).expect("open"));
-    let payload = Bytes::from(vec![7u8; 150]);
+    let payload = Bytes::from(vec![7u8; record_bytes]);
     let (began, cpu_before) = (Instant::now(), cpu());
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..RATE * SECONDS {
@@ -86,19 +87,37 @@ async fn appends(folder: &Path) {
     let (elapsed, used) = (began.elapsed(), cpu() - cpu_before);
     let times: Vec<Duration> = answers.into_iter().flatten().collect();
     let refused = (RATE * SECONDS) as usize - times.len();
-    say(&format!("append of 10 records, {RATE}/s: {}, {refused} refused", quantiles(times)));
+    say(&format!("append of 10 records of {record_bytes} bytes, {RATE}/s: {}, {refused} refused", quantiles(times)));
     say(&format!("  {:.0}% of one CPU", 100.0 * used.as_secs_f64() / elapsed.as_secs_f64()));
+}
+
+/// A record of 2,500 series of hosts, a sample each.
+fn host_metrics() -> Bytes {
+    let mut writer = PartWriter::new();
+    writer.begin(&TenantId::default(), BatchId::Content(1));
+    for n in 0..2_500u64 {
+        let (cpu, host) = ((n % 64).to_string(), format!("host-{:04}.example.net", n / 64));
+        let labels = Labels::from_pairs([
+            ("__name__", "node_cpu_seconds_total"),
+            ("cpu", &cpu),
+            ("instance", &host),
+            ("job", "node"),
+            ("mode", "idle"),
+            ("region", "eu-central-1"),
+        ]);
+        let labels = labels.expect("distinct names");
+        writer.series(MetricId::of(&TenantId::default(), &labels), labels.as_bytes());
+        writer.float(1_700_000_000_000 + (n % 7) as i64, (n as f64).mul_add(812.25, 17.5).sqrt());
+    }
+    join(&[writer.finish()])
 }
 
 /// Large records as fast as they go, eight in flight.
 async fn throughput(folder: &Path) {
     const RECORDS: usize = 2_400;
-    const RECORD_BYTES: usize = 100_000;
     let config = LogConfig { partitions: PARTITIONS, ..LogConfig::default() };
     let log = Arc::new(EmbeddedLog::open(folder, config).expect("open"));
-    let noise: Vec<u8> =
-        (0..RECORD_BYTES as u64).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
-    let payload = Bytes::from(noise);
+    let payload = host_metrics();
     let (began, cpu_before) = (Instant::now(), cpu());
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..8 {
@@ -112,7 +131,8 @@ async fn throughput(folder: &Path) {
     }
     writers.join_all().await;
     let (elapsed, used) = (began.elapsed().as_secs_f64(), (cpu() - cpu_before).as_secs_f64());
-    let megabytes = (RECORDS * RECORD_BYTES) as f64 / 1e6;
+    let record_bytes = payload.len();
+    let megabytes = (RECORDS * record_bytes) as f64 / 1e6;
     say(&format!(
         "append of {megabytes:.0} MB: {:.0} MB/s, {:.2} CPU ns a byte",
         megabytes / elapsed,

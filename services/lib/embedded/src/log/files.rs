@@ -14,6 +14,8 @@ use crate::engine::{EngineError, open_guarded};
 /// A partition's records in memory before they are written as a table.
 const RAW_MEMTABLE_BYTES: u64 = 8 << 20;
 const ROLLUP_MEMTABLE_BYTES: u64 = 4 << 20;
+/// With more than one, fjall's first worker spins while another compacts.
+const WORKERS: usize = 1;
 /// Journals are replayed at the start: their size bounds how long that takes.
 const MAX_JOURNAL_BYTES: u64 = 192 << 20;
 const KEY_BYTES: usize = 16;
@@ -47,7 +49,7 @@ impl Files {
                 .journal_compression(CompressionType::None)
                 .manual_journal_persist(true)
                 .max_journaling_size(MAX_JOURNAL_BYTES)
-                .worker_threads(2)
+                .worker_threads(WORKERS)
                 .open()?;
             let meta = database.keyspace("meta", || KeyspaceCreateOptions::default().max_memtable_size(1 << 20))?;
             let mut records = HashMap::new();

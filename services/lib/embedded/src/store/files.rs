@@ -13,6 +13,8 @@ use crate::engine::{EngineError, open_guarded};
 
 const ROWS: &str = "rows-";
 const SERIES: &str = "series-";
+/// With more than one, fjall's first worker spins while another compacts.
+const WORKERS: usize = 1;
 /// Journals are replayed at the start: their size bounds how long that takes.
 const MAX_JOURNAL_BYTES: u64 = 128 << 20;
 const PARTITIONS_KEY: &str = "partitions";
@@ -38,7 +40,7 @@ impl Files {
                 .journal_compression(CompressionType::None)
                 .manual_journal_persist(true)
                 .max_journaling_size(MAX_JOURNAL_BYTES)
-                .worker_threads(2)
+                .worker_threads(WORKERS)
                 .open()?;
             let small = || KeyspaceCreateOptions::default().max_memtable_size(4 << 20);
             let (rows, series) = (days(&database, ROWS, row_options)?, days(&database, SERIES, series_options)?);
