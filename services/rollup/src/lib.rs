@@ -82,7 +82,7 @@ struct Context {
 ///
 /// # Errors
 /// When the store cannot be read, or has recorded another number of partitions
-/// than the log has.
+/// than the log has, or knows of records that the log has not.
 pub async fn build(
     config: Config,
     log: Arc<dyn EventLog>,
@@ -97,6 +97,7 @@ pub async fn build(
     if recorded != found {
         return Err(Error::PartitionCount { found, recorded });
     }
+    take_over::refuse_log_behind(&*log, &*store).await?;
     let context = Arc::new(Context {
         flushes: Semaphore::new(config.flush_parallel.max(1)),
         config,

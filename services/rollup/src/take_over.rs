@@ -1,7 +1,8 @@
 //! Going on where the last owner of a partition left off.
 
-use tidegate_eventlog::{Bounds, Topic};
+use tidegate_eventlog::{Bounds, EventLog, Topic};
 use tidegate_fold::{Fold, Horizon};
+use tidegate_hotstore::HotStore;
 use tidegate_model::time::{DAY_MS, HOUR_MS, day_of};
 use tidegate_model::{Progress, SessionsSnapshot, Sighting, SourceId};
 
@@ -47,6 +48,25 @@ pub(crate) async fn take_over(retry: &Retry) -> Result<TakenOver, Error> {
     Ok(TakenOver { fold, registry, log_end: bounds.end })
 }
 
+/// Refuses a log that ends before what is folded of it. Asked before anything
+/// else of the process starts: appends that bring the log back to where it was
+/// would give the offsets to records that are then taken for folded ones.
+/// A log that does not answer is waited for when its partitions are taken over.
+pub(crate) async fn refuse_log_behind(log: &dyn EventLog, store: &dyn HotStore) -> Result<(), Error> {
+    let epoch = log.epoch(Topic::MetricsRaw);
+    for progress in store.all_progress().await?.iter().filter(|progress| progress.source.epoch == epoch) {
+        if let Ok(bounds) = log.bounds(Topic::MetricsRaw, progress.source.partition).await {
+            check_end(progress, bounds)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_end(progress: &Progress, bounds: Bounds) -> Result<(), Error> {
+    let (partition, needed, end) = (progress.source.partition, progress.position, bounds.end);
+    if needed > end { Err(Error::LogBehind { partition, needed, end }) } else { Ok(()) }
+}
+
 /// Today, and tomorrow when its rows are being written. On other days a row is
 /// written once more than needed.
 fn days_to_load(now_ms: i64) -> Vec<u32> {
@@ -85,10 +105,7 @@ async fn begin(retry: &Retry, source: SourceId, bounds: Bounds) -> Result<Fold, 
 async fn resume(retry: &Retry, progress: &Progress, bounds: Bounds) -> Result<Fold, Error> {
     let context = &retry.context;
     let (source, resume_offset) = (progress.source, progress.resume_offset);
-    if progress.position > bounds.end {
-        let needed = progress.position;
-        return Err(Error::LogBehind { partition: source.partition, needed, end: bounds.end });
-    }
+    check_end(progress, bounds)?;
     let from = resume_offset.max(bounds.start);
     let read = || context.store.read_sessions(source, from);
     let sessions = retry.run("reading sessions", read).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use tidegate_codec::stored::{LiveRecord, PartWriter, decode_chunk, decode_live, join};
-use tidegate_eventlog::{Bounds, EventLog, ManualClock, MemoryLog, Record};
+use tidegate_eventlog::{EventLog, ManualClock, MemoryLog, Record};
 use tidegate_hotstore::memory::Failing;
 use tidegate_hotstore::{HotStore, MemoryStore};
 use tidegate_model::{
@@ -376,24 +376,6 @@ async fn a_log_made_anew_is_another_source_and_told_in_the_ledger() {
 }
 
 #[tokio::test]
-async fn a_log_that_ends_before_what_was_folded_stops_the_process() {
-    let mut harness = Harness::new(1);
-    let end = Bounds { start: 0, end: 0 }.end;
-    let progress = Progress {
-        source: harness.source(),
-        resume_offset: 5,
-        resume_clock: Default::default(),
-        closed_through: Default::default(),
-        position: 9,
-        ledger: Default::default(),
-    };
-    harness.store.save_progress(progress).await.unwrap();
-    harness.start().await;
-    let failure = harness.failures.1.recv().await.unwrap().to_string();
-    assert!(failure.contains(&format!("folded up to offset 9, but the log ends at {end}")), "{failure}");
-}
-
-#[tokio::test]
 async fn idle_partitions_follow_the_time() {
     let mut harness = Harness::started(3).await;
     for step in 1..4 {
@@ -437,6 +419,23 @@ async fn another_number_of_partitions_is_refused() {
     let store = harness.store.clone();
     let built = build(Config::default(), log, store, &mut Registry::default(), &harness.health, failures).await;
     assert!(matches!(built, Err(Error::PartitionCount { found: 3, recorded: 2 })));
+}
+
+/// Were it let in, the records that are appended next would have offsets that
+/// count as folded.
+#[tokio::test]
+async fn a_log_that_lost_its_end_is_refused_before_anything_is_appended() {
+    let harness = Harness::new(1);
+    harness.append(join(&[])).await;
+    let folded = Progress { position: 2, resume_offset: 1, ..tidegate_fold::Fold::new(harness.source()).progress() };
+    harness.store.save_progress(folded).await.unwrap();
+    let (log, store, failures) = (harness.log.clone(), harness.store.clone(), harness.failures.0.clone());
+    let built = build(Config::default(), log, store, &mut Registry::default(), &harness.health, failures).await;
+    let error = built.err().unwrap();
+    assert!(matches!(error, Error::LogBehind { partition: 0, needed: 2, end: 1 }), "{error}");
+    assert!(error.to_string().contains("folded up to offset 2, but the log ends at 1"), "{error}");
+    let taken = crate::take_over::take_over(&retry_on(&harness)).await;
+    assert!(matches!(taken, Err(Error::LogBehind { .. })), "a partition that is assigned later");
 }
 
 #[tokio::test]
