@@ -35,6 +35,7 @@ pub(crate) struct Engine<H> {
     open: Open<H>,
     handles: RwLock<Option<H>>,
     failure: Mutex<Option<Failure>>,
+    reopen_pause: Duration,
 }
 
 struct Failure {
@@ -45,7 +46,7 @@ struct Failure {
 impl<H> Engine<H> {
     pub fn open(open: Open<H>) -> Result<Self, EngineError> {
         let handles = RwLock::new(Some(open()?));
-        Ok(Self { open, handles, failure: Mutex::new(None) })
+        Ok(Self { open, handles, failure: Mutex::new(None), reopen_pause: REOPEN_PAUSE })
     }
 
     /// Uses the database; a failure changes nothing for others.
@@ -81,7 +82,7 @@ impl<H> Engine<H> {
         drop(handles);
         let failed = self.failure.lock().as_ref().map(|failure| (failure.cause.clone(), failure.since));
         if let Some((cause, since)) = failed {
-            if since.elapsed() < REOPEN_PAUSE {
+            if since.elapsed() < self.reopen_pause {
                 return Err(cause);
             }
             self.reopen(cause);

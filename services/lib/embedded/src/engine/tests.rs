@@ -25,13 +25,14 @@ fn it_answers_with_the_cause_until_it_opens() {
     let fails = Arc::new(AtomicBool::new(false));
     let failing = Arc::clone(&fails);
     let open = move || if failing.load(Ordering::SeqCst) { Err(unavailable("still full")) } else { Ok(()) };
-    let engine = Engine::open(Box::new(open)).expect("open");
+    let mut engine = Engine::open(Box::new(open)).expect("open");
     fails.store(true, Ordering::SeqCst);
     assert!(engine.write(|()| Err::<(), _>(unavailable("full"))).is_err());
     assert_eq!(engine.read(|()| Ok(())).expect_err("closed").to_string(), "still full");
     assert_eq!(engine.write(|()| Ok(())).expect_err("closed").to_string(), "still full");
     fails.store(false, Ordering::SeqCst);
-    std::thread::sleep(REOPEN_PAUSE);
+    assert!(engine.write(|()| Ok(())).is_err(), "not tried again at once");
+    engine.reopen_pause = Duration::ZERO;
     engine.write(|()| Ok(())).expect("opened again");
     engine.read(|()| Ok(())).expect("and read");
 }

@@ -7,11 +7,13 @@ use tidegate_model::{BatchId, Labels, MetricId, MetricMetadata, MetricType, Tena
 use super::super::{StoredError, arbitrary};
 use super::*;
 
+type SeriesOf = (MetricId, Labels, Vec<(i64, Value)>);
+
 #[derive(Clone, Debug)]
 struct PartOf {
     tenant: TenantId,
     batch: BatchId,
-    series: Vec<(MetricId, Labels, Vec<(i64, Value)>)>,
+    series: Vec<SeriesOf>,
     metadata: Vec<(String, MetricMetadata)>,
 }
 
