@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use tidegate_model::Labels;
 
 use crate::eval::{Evaluator, merge_equal};
+use crate::format::plain;
 use crate::labels::{group_key, is_label_name, with};
 use crate::notes::{Note, NoteSet};
 use crate::steps::Steps;
@@ -36,7 +37,7 @@ pub(crate) fn eval(
     let mut noted = NoteSet::default();
     let result = match aggregate.op {
         AggregateOp::Topk | AggregateOp::Bottomk => {
-            ranked::select(aggregate.op, &params, vector, &groups, steps, &mut noted)
+            ranked::select(aggregate.op, &params, vector, &groups, steps, &mut noted)?
         }
         _ => {
             evaluator.spend(groups.len(), steps)?;
@@ -102,8 +103,12 @@ fn count_values(
     for series in &vector {
         let key = group_key(&series.labels, &aggregate.grouping);
         for (step, cell) in series.cells.iter().enumerate() {
-            let Some(SampleValue::Float(value)) = cell else { continue };
-            let labels = with(&key, label, &format_float(*value));
+            let value = match cell {
+                Some(SampleValue::Float(value)) => plain(*value),
+                Some(SampleValue::Histogram(histogram)) => histogram.to_string(),
+                None => continue,
+            };
+            let labels = with(&key, label, &value);
             let place = match places.get(&labels) {
                 Some(place) => *place,
                 None => {
@@ -120,15 +125,4 @@ fn count_values(
         }
     }
     merge_equal(counted)
-}
-
-/// As Prometheus writes a value: no exponent, as few digits as identify it.
-fn format_float(value: f64) -> String {
-    if value == f64::INFINITY {
-        "+Inf".to_owned()
-    } else if value == f64::NEG_INFINITY {
-        "-Inf".to_owned()
-    } else {
-        value.to_string()
-    }
 }

@@ -175,6 +175,41 @@ impl Expr {
     }
 }
 
+/// Functions whose answer depends on the step even when their arguments do not.
+const OF_THE_STEP: [&str; 11] = [
+    "days_in_month",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "hour",
+    "minute",
+    "month",
+    "year",
+    "predict_linear",
+    "time",
+    "timestamp",
+];
+
+impl Expr {
+    /// Whether the answer is the same at every step, because of `@`.
+    pub(crate) fn is_step_invariant(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::String(_) => true,
+            Self::Vector(selector) => selector.at.is_some(),
+            Self::Matrix(matrix) => matrix.vector.at.is_some(),
+            Self::Subquery(subquery) => subquery.at.is_some(),
+            Self::Call(call) => {
+                let of_time = OF_THE_STEP.contains(&call.function.name);
+                let of_samples = call.function.name == "timestamp" && matches!(call.args.first(), Some(Self::Vector(_)));
+                (!of_time || of_samples) && call.args.iter().all(Self::is_step_invariant)
+            }
+            Self::Aggregate(aggregate) => aggregate.expr.is_step_invariant(),
+            Self::Binary(binary) => binary.left.is_step_invariant() && binary.right.is_step_invariant(),
+            Self::Negate(inner) => inner.is_step_invariant(),
+        }
+    }
+}
+
 impl ValueType {
     /// As Prometheus' messages call it.
     pub fn describe(self) -> &'static str {

@@ -6,7 +6,7 @@ mod sets;
 use crate::eval::{Evaluator, merge_equal};
 use crate::labels::without_name;
 use crate::notes::NoteSet;
-use crate::operators::{apply, arithmetic};
+use crate::operators::{Outcome, apply, arithmetic};
 use crate::steps::Steps;
 use crate::value::{Series, Value};
 use crate::{Binary, EvalError, SampleValue};
@@ -59,14 +59,13 @@ fn with_scalar(
             let Some(value) = cell.take() else { continue };
             let number = SampleValue::Float(*number);
             let (left, right) = if side == ScalarSide::Left { (&number, &value) } else { (&value, &number) };
-            let result = apply(binary.op, left, right, noted);
-            *cell = if binary.returns_bool {
-                as_bool(result, left, right)
-            } else if binary.op.is_comparison() {
+            *cell = match (apply(binary.op, left, right, noted), binary.returns_bool) {
+                (Outcome::Impossible, _) => None,
+                (outcome, true) => Some(as_bool(&outcome)),
+                (Outcome::Filtered, false) => None,
                 // A filter shows the vector's value, whichever side it is on.
-                result.map(|_| value)
-            } else {
-                result
+                (Outcome::Value(_), false) if binary.op.is_comparison() => Some(value),
+                (Outcome::Value(result), false) => Some(result),
             };
         }
     }
@@ -76,12 +75,10 @@ fn with_scalar(
 
 /// Whether the result is no longer what the metric's name says.
 fn drops_name(binary: &Binary) -> bool {
-    binary.returns_bool || !(binary.op.is_comparison() || binary.op.is_set())
+    binary.returns_bool || !(binary.op.is_comparison() || binary.op.is_set() || binary.op.is_trim())
 }
 
-/// 0 or 1 of a comparison; nothing where the values cannot be compared.
-fn as_bool(result: Option<SampleValue>, left: &SampleValue, right: &SampleValue) -> Option<SampleValue> {
-    use SampleValue::{Float, Histogram};
-    let comparable = matches!((left, right), (Float(_), Float(_)) | (Histogram(_), Histogram(_)));
-    comparable.then_some(Float(f64::from(u8::from(result.is_some()))))
+/// 0 or 1 of a comparison.
+fn as_bool(outcome: &Outcome) -> SampleValue {
+    SampleValue::Float(if matches!(outcome, Outcome::Value(_)) { 1.0 } else { 0.0 })
 }

@@ -24,7 +24,7 @@ pub enum ParseError {
 
 /// Evaluation failed: Prometheus' `execution`, except [`EvalError::Timeout`]
 /// (`timeout`) and [`EvalError::TooManySteps`] and
-/// [`EvalError::MatrixOverRange`] (`bad_data`).
+/// [`EvalError::MatrixOverRange`] (`bad_data`), as [`EvalError::StringOverRange`].
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
     #[error(
@@ -44,6 +44,10 @@ pub enum EvalError {
     Timeout,
     #[error("invalid expression type \"range vector\" for range query, must be Scalar or instant Vector")]
     MatrixOverRange,
+    #[error("invalid expression type \"string\" for range query, must be Scalar or instant Vector")]
+    StringOverRange,
+    #[error("parameter of topk or bottomk is NaN or too large")]
+    BadCount,
     #[error("vector cannot contain metrics with the same labelset")]
     DuplicateLabels,
     #[error(

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 use tidegate_model::Labels;
 
-use crate::functions::{Implementation, RangeFunction};
+use crate::functions::{Implementation, RangeFunction, Subject};
 use crate::labels::without_name;
 use crate::limits::Budget;
 use crate::notes::{Note, NoteSet, Notes};
 use crate::operators::negate;
 use crate::source::selection;
 use crate::steps::Steps;
-use crate::track::{Cursor, InstantCursor, Track};
-use crate::value::{Series, Value};
+use crate::track::{Cursor, InstantCursor, RangeView, Track};
+use crate::value::{Cell, Series, Value};
 use crate::{
     Call, EvalError, Expr, InstantSample, Limits, MatrixSelector, QueryValue, Range, RangeSeries, SampleValue,
-    SeriesData, SeriesSource, Subquery, VectorSelector, aggregate, binary,
+    SeriesData, SeriesSource, Subquery, ValueType, VectorSelector, aggregate, binary,
 };
 
 /// An answer and what should be known about it.
@@ -49,6 +49,7 @@ pub fn evaluate(
     let is_instant = range.start_ms == range.end_ms;
     let value = match expr {
         Expr::Matrix(_) | Expr::Subquery(_) if !is_instant => return Err(EvalError::MatrixOverRange),
+        Expr::String(_) if range.step_ms > 0 => return Err(EvalError::StringOverRange),
         Expr::Matrix(_) | Expr::Subquery(_) => evaluator.raw_matrix(expr, &steps)?,
         _ => present(evaluator.eval(expr, &steps)?, &steps, is_instant, is_ordered(expr)),
     };
@@ -177,7 +178,7 @@ impl Evaluator<'_> {
                     series.labels = without_name(&series.labels);
                     series.cells.iter_mut().flatten().for_each(|value| *value = negate(value));
                 }
-                Value::Vector(merge_equal(vector)?)
+                Value::Vector(all_different(vector)?)
             }
             Value::String(_) => return Err(EvalError::Type { expected: "a number", context: "a negation" }),
         })
@@ -191,7 +192,7 @@ impl Evaluator<'_> {
                     return Err(EvalError::Type { expected: "an argument", context: "a function" });
                 };
                 let vector = self.vector(arg, steps)?;
-                Ok(Value::Vector(self.map_floats(vector, call.function.name, |value, _| map(value))?))
+                Ok(Value::Vector(self.map_floats(vector, |value, _| map(value))?))
             }
             Implementation::Custom(eval) => eval(self, call, steps),
         }
@@ -202,24 +203,17 @@ impl Evaluator<'_> {
     pub fn map_floats(
         &mut self,
         mut vector: Vec<Series>,
-        function: &str,
         map: impl Fn(f64, usize) -> f64,
     ) -> Result<Vec<Series>, EvalError> {
-        let mut noted = NoteSet::default();
         for series in &mut vector {
             series.labels = without_name(&series.labels);
             for (step, cell) in series.cells.iter_mut().enumerate() {
                 *cell = match cell.take() {
                     Some(SampleValue::Float(value)) => Some(SampleValue::Float(map(value, step))),
-                    Some(SampleValue::Histogram(_)) => {
-                        noted.add(Note::HistogramIgnored);
-                        None
-                    }
-                    None => None,
+                    _ => None,
                 };
             }
         }
-        self.notes.take(noted, function);
         merge_equal(vector)
     }
 
@@ -294,10 +288,11 @@ impl Evaluator<'_> {
 
     fn over_range(&mut self, call: &Call, function: &RangeFunction, steps: &Steps) -> Result<Vec<Series>, EvalError> {
         let missing = EvalError::Type { expected: "a range vector", context: "a function" };
-        let (params, range_arg) = match (call.args.first(), call.args.get(1)) {
-            (Some(param), Some(range)) => (self.scalar(param, steps)?, range),
-            (Some(range), None) => (Vec::new(), range),
-            _ => return Err(missing),
+        let is_range = |arg: &&Expr| arg.value_type() == ValueType::Matrix;
+        let Some(range_arg) = call.args.iter().find(is_range) else { return Err(missing) };
+        let params = match call.args.iter().find(|arg| !is_range(arg)) {
+            Some(param) => self.scalar(param, steps)?,
+            None => Vec::new(),
         };
         let input = self.range_input(range_arg, steps)?;
         let mut vector = Vec::with_capacity(input.series.len());
@@ -307,11 +302,13 @@ impl Evaluator<'_> {
             self.budget.check_deadline()?;
             let (labels, track) = held.lay_out();
             let mut noted = NoteSet::default();
-            let mut cursor = if function.of_counters { Cursor::counting(&track) } else { Cursor::default() };
+            let is_of_counters = function.subject == Subject::Counters;
+            let mut cursor = if is_of_counters { Cursor::counting(&track) } else { Cursor::default() };
             let cells: Vec<_> = (0..steps.count)
                 .map(|step| {
                     let end_ms = input.ends.time_ms(step);
                     let view = cursor.view(&track, end_ms.saturating_sub(input.range_ms), end_ms);
+                    let view = RangeView { step_ms: steps.time_ms(step), ..view };
                     let param = params.get(step).copied().unwrap_or(f64::NAN);
                     (function.apply)(&view, param, &mut noted)
                 })
@@ -320,9 +317,11 @@ impl Evaluator<'_> {
             let series =
                 Series { labels: if function.keeps_name { labels.clone() } else { without_name(&labels) }, cells };
             if !series.is_empty() {
-                if function.of_counters
+                let is_float = |cell: &Cell| matches!(cell, Some(SampleValue::Float(_)));
+                if is_of_counters
                     && !name.is_empty()
                     && !track.floats.entries.is_empty()
+                    && series.cells.iter().any(is_float)
                     && !is_counter_name(name)
                 {
                     noted.add(Note::NotACounter);
@@ -331,7 +330,7 @@ impl Evaluator<'_> {
             }
             self.notes.take(noted, name);
         }
-        merge_equal(vector)
+        all_different(vector)
     }
 
     /// The samples themselves, for an instant query of a range vector.
@@ -366,6 +365,14 @@ impl Evaluator<'_> {
 
 fn is_counter_name(name: &str) -> bool {
     ["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// Series must not have come to have the same labels, at any step.
+fn all_different(vector: Vec<Series>) -> Result<Vec<Series>, EvalError> {
+    let mut seen: HashSet<&Labels> = HashSet::with_capacity(vector.len());
+    let are_different = vector.iter().all(|series| seen.insert(&series.labels));
+    drop(seen);
+    if are_different { Ok(vector) } else { Err(EvalError::DuplicateLabels) }
 }
 
 /// Joins series that have come to have the same labels, as long as they have no

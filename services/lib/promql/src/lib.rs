@@ -44,6 +44,7 @@ mod ast;
 mod binary;
 mod error;
 mod eval;
+mod format;
 mod functions;
 mod histogram;
 mod kahan;

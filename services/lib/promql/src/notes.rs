@@ -20,6 +20,13 @@ pub(crate) enum Note {
     NeedsTwoDeltas = 1 << 10,
     BadQuantile = 1 << 11,
     HistogramGap = 1 << 12,
+    JoinedBounds = 1 << 13,
+    NanQuantile = 1 << 14,
+    NanSkew = 1 << 15,
+    NanObservations = 1 << 16,
+    NotAGauge = 1 << 17,
+    ClassicAndNative = 1 << 18,
+    SortOverRange = 1 << 19,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +71,7 @@ enum Severity {
     Info,
 }
 
-const ALL: [Note; 13] = [
+const ALL: [Note; 20] = [
     Note::CutWindow,
     Note::EverySample,
     Note::MixedKinds,
@@ -78,6 +85,13 @@ const ALL: [Note; 13] = [
     Note::NeedsTwoDeltas,
     Note::BadQuantile,
     Note::HistogramGap,
+    Note::JoinedBounds,
+    Note::NanQuantile,
+    Note::NanSkew,
+    Note::NanObservations,
+    Note::NotAGauge,
+    Note::ClassicAndNative,
+    Note::SortOverRange,
 ];
 
 impl Note {
@@ -101,10 +115,20 @@ impl Note {
                 (Info, "metric might not be a counter, name does not end in _total/_sum/_count/_bucket")
             }
             Self::HistogramIgnored => (Info, "ignored histograms"),
-            Self::IncompatibleHistograms => (
-                Warning,
-                "histograms of incompatible kinds or custom buckets cannot be combined, the result is left out",
-            ),
+            Self::IncompatibleHistograms => {
+                (Warning, "histograms with exponential and custom buckets cannot be combined, the result is left out")
+            }
+            Self::JoinedBounds => (Info, "custom buckets of different bounds were joined to the bounds in common"),
+            Self::NanQuantile => (Info, "input to histogram_quantile has NaN observations, the result is NaN"),
+            Self::NanSkew => (Info, "input to histogram_quantile has NaN observations, the result is too high"),
+            Self::NanObservations => {
+                (Info, "input to histogram_fraction has NaN observations, which are in no fraction")
+            }
+            Self::NotAGauge => (Warning, "this native histogram metric is not a gauge"),
+            Self::ClassicAndNative => {
+                (Warning, "vector has classic and native histograms of the same labels, which are left out")
+            }
+            Self::SortOverRange => (Warning, "sort has no effect over a range: series are ordered by labels"),
             Self::IncompatibleTypes => {
                 (Info, "incompatible sample types for a binary operator, the result is left out")
             }

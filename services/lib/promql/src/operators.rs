@@ -1,37 +1,52 @@
 //! Operators on two values.
 
-use std::sync::Arc;
-
-use crate::histogram::Incompatible;
+use crate::histogram::{HistogramValue, Incompatible, Side};
 use crate::notes::{Note, NoteSet};
 use crate::{BinaryOp, SampleValue};
 
-/// `None`: a comparison that does not hold, or values that cannot be combined.
+/// What an operator makes of two values.
+pub(crate) enum Outcome {
+    Value(SampleValue),
+    /// A comparison that does not hold.
+    Filtered,
+    /// The values cannot be combined.
+    Impossible,
+}
+
 /// A comparison that holds gives the left value.
-pub(crate) fn apply(op: BinaryOp, left: &SampleValue, right: &SampleValue, notes: &mut NoteSet) -> Option<SampleValue> {
+pub(crate) fn apply(op: BinaryOp, left: &SampleValue, right: &SampleValue, notes: &mut NoteSet) -> Outcome {
     use SampleValue::{Float, Histogram};
-    match (left, right) {
-        (Float(a), Float(b)) if op.is_comparison() => compare(op, *a, *b).then_some(Float(*a)),
-        (Float(a), Float(b)) => Some(Float(arithmetic(op, *a, *b))),
-        (Histogram(a), Float(b)) if op == BinaryOp::Mul => Some(SampleValue::histogram(a.scaled(*b))),
-        (Histogram(a), Float(b)) if op == BinaryOp::Div => Some(SampleValue::histogram(a.divided(*b))),
-        (Float(a), Histogram(b)) if op == BinaryOp::Mul => Some(SampleValue::histogram(b.scaled(*a))),
-        (Histogram(a), Histogram(b)) => {
-            let combined = match op {
-                BinaryOp::Add => a.add(b),
-                BinaryOp::Sub => a.subtract(b),
-                BinaryOp::Eq => return (a == b).then(|| Histogram(Arc::clone(a))),
-                BinaryOp::Ne => return (a != b).then(|| Histogram(Arc::clone(a))),
-                _ => {
-                    notes.add(Note::IncompatibleTypes);
-                    return None;
-                }
-            };
-            combined.map_err(|Incompatible| notes.add(Note::IncompatibleHistograms)).ok().map(SampleValue::histogram)
+    let filtered = |holds: bool| if holds { Outcome::Value(left.clone()) } else { Outcome::Filtered };
+    let made = |histogram| Outcome::Value(SampleValue::histogram(histogram));
+    let combined = match (left, right) {
+        (Float(a), Float(b)) if op.is_comparison() => return filtered(compare(op, *a, *b)),
+        (Float(a), Float(b)) if !op.is_trim() => return Outcome::Value(Float(arithmetic(op, *a, *b))),
+        (Float(a), Histogram(b)) if op == BinaryOp::Mul => return made(b.scaled(*a)),
+        (Histogram(a), Float(b)) => match op {
+            BinaryOp::Mul => return made(a.scaled(*b)),
+            BinaryOp::Div => return made(a.divided(*b)),
+            BinaryOp::TrimUpper => return made(a.trimmed(*b, Side::Below)),
+            BinaryOp::TrimLower => return made(a.trimmed(*b, Side::Above)),
+            _ => None,
+        },
+        (Histogram(a), Histogram(b)) => match op {
+            BinaryOp::Add => Some(a.add(b, notes)),
+            BinaryOp::Sub => Some(a.subtract(b, notes).map(HistogramValue::into_gauge)),
+            BinaryOp::Eq => return filtered(a.is_same(b)),
+            BinaryOp::Ne => return filtered(!a.is_same(b)),
+            _ => None,
+        },
+        _ => None,
+    };
+    match combined {
+        Some(Ok(histogram)) => made(histogram),
+        Some(Err(Incompatible)) => {
+            notes.add(Note::IncompatibleHistograms);
+            Outcome::Impossible
         }
-        _ => {
+        None => {
             notes.add(Note::IncompatibleTypes);
-            None
+            Outcome::Impossible
         }
     }
 }

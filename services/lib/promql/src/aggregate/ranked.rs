@@ -7,7 +7,7 @@ use super::Group;
 use crate::notes::{Note, NoteSet};
 use crate::steps::Steps;
 use crate::value::Series;
-use crate::{AggregateOp, SampleValue};
+use crate::{AggregateOp, EvalError, SampleValue};
 
 pub(super) fn select(
     op: AggregateOp,
@@ -16,7 +16,13 @@ pub(super) fn select(
     groups: &[Group],
     steps: &Steps,
     noted: &mut NoteSet,
-) -> Vec<Series> {
+) -> Result<Vec<Series>, EvalError> {
+    if params.iter().all(|wanted| *wanted < 1.0) {
+        return Ok(Vec::new());
+    }
+    if params.iter().any(|wanted| wanted.is_nan() || wanted.abs() >= i64::MAX as f64) {
+        return Err(EvalError::BadCount);
+    }
     let order = if op == AggregateOp::Topk { largest_first } else { smallest_first };
     // An instant vector comes in the order of the values.
     let mut in_order = Vec::new();
@@ -30,7 +36,9 @@ pub(super) fn select(
                 match &vector[member].cells[step] {
                     Some(SampleValue::Float(value)) => ranked.push((member, *value)),
                     Some(SampleValue::Histogram(_)) => {
-                        noted.add(Note::HistogramIgnored);
+                        if wanted > 0 {
+                            noted.add(Note::HistogramIgnored);
+                        }
                         vector[member].cells[step] = None;
                     }
                     None => {}
@@ -48,10 +56,10 @@ pub(super) fn select(
     }
     if steps.count == 1 {
         let mut places: Vec<_> = vector.into_iter().map(Some).collect();
-        return in_order.into_iter().filter_map(|member| places[member].take()).collect();
+        return Ok(in_order.into_iter().filter_map(|member| places[member].take()).collect());
     }
     vector.retain(|series| !series.is_empty());
-    vector
+    Ok(vector)
 }
 
 /// NaN last in both.

@@ -32,11 +32,11 @@ pub(super) struct Histograms {
 }
 
 impl Histograms {
-    fn add(&mut self, value: &HistogramValue) {
+    fn add(&mut self, value: &HistogramValue, noted: &mut NoteSet) {
         self.count += 1.0;
         match &self.sum {
             None => self.sum = Some(value.clone()),
-            Some(sum) => match sum.add(value) {
+            Some(sum) => match sum.add(value, noted) {
                 Ok(sum) => self.sum = Some(sum),
                 Err(Incompatible) => self.incompatible = true,
             },
@@ -80,7 +80,7 @@ impl State {
             (Self::Count(count), _) => *count += 1,
             (Self::Group(seen), _) => *seen = true,
             (Self::Sum { histograms, .. } | Self::Avg { histograms, .. }, SampleValue::Histogram(value)) => {
-                histograms.add(value);
+                histograms.add(value, noted);
             }
             (_, SampleValue::Histogram(_)) => noted.add(Note::HistogramIgnored),
             (Self::Sum { sum, floats, .. }, SampleValue::Float(value)) => {

@@ -54,13 +54,19 @@ fn absence(labels: Labels, present: &[bool]) -> Value {
     Value::Vector(vec![Series { labels, cells }])
 }
 
-/// What the absent series would be called: labels with exactly one matcher,
-/// which is an equality.
+/// What the absent series would be called: labels that the matchers fix. One
+/// that has any other matcher after that has no known value.
 fn known_labels(matchers: &[Matcher]) -> Labels {
-    let is_only = |name: &str| matchers.iter().filter(|matcher| matcher.name == name).count() == 1;
-    let known = matchers
-        .iter()
-        .filter(|matcher| matcher.op == MatchOp::Equal && matcher.name != METRIC_NAME && is_only(&matcher.name));
-    Labels::from_pairs(known.map(|matcher| (matcher.name.as_str(), matcher.value.as_str())))
-        .unwrap_or_else(|_| Labels::empty())
+    let mut known: Vec<(&str, &str)> = Vec::new();
+    let mut fixed: Vec<&str> = Vec::new();
+    for matcher in matchers.iter().filter(|matcher| matcher.name != METRIC_NAME) {
+        let name = matcher.name.as_str();
+        if matcher.op == MatchOp::Equal && !fixed.contains(&name) {
+            fixed.push(name);
+            known.push((name, &matcher.value));
+        } else {
+            known.retain(|(known, _)| *known != name);
+        }
+    }
+    Labels::from_pairs(known).unwrap_or_else(|_| Labels::empty())
 }

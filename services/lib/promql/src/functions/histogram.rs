@@ -2,13 +2,13 @@
 //! distributions.
 
 use hashbrown::HashMap;
-use tidegate_model::{Labels, METRIC_NAME};
+use tidegate_model::Labels;
 
 use super::{Function, arg};
 use crate::ValueType::{Scalar, Vector};
 use crate::eval::{Evaluator, merge_equal};
 use crate::histogram::{ClassicBucket, HistogramValue, classic_fraction, classic_quantile};
-use crate::labels::{drop, without_name};
+use crate::labels::{with, without_name};
 use crate::notes::{Note, NoteSet};
 use crate::steps::Steps;
 use crate::value::{Cell, Series, Value};
@@ -24,6 +24,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::custom("histogram_sum", &[Vector], |evaluator, call, steps| field(evaluator, call, steps, |h| h.sum)),
     Function::custom("histogram_avg", &[Vector], |evaluator, call, steps| {
         field(evaluator, call, steps, |h| h.sum / h.count)
+    }),
+    Function::custom("histogram_stddev", &[Vector], |evaluator, call, steps| {
+        field(evaluator, call, steps, |h| h.variance().sqrt())
+    }),
+    Function::custom("histogram_stdvar", &[Vector], |evaluator, call, steps| {
+        field(evaluator, call, steps, HistogramValue::variance)
     }),
 ];
 
@@ -63,7 +69,7 @@ fn quantile(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result
         arg(call, 1)?,
         steps,
         &classic,
-        &|step, histogram| histogram.quantile(phi[step]),
+        &|step, histogram, noted| histogram.quantile_noted(phi[step], noted),
         if out_of_range { Some(Note::BadQuantile) } else { None },
     )?;
     Ok(Value::Vector(vector))
@@ -77,7 +83,7 @@ fn fraction(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result
         arg(call, 2)?,
         steps,
         &|step, buckets, _| classic_fraction(lower[step], upper[step], buckets),
-        &|step, histogram| histogram.fraction(lower[step], upper[step]),
+        &|step, histogram, noted| histogram.fraction_noted(lower[step], upper[step], noted),
         None,
     )?;
     Ok(Value::Vector(vector))
@@ -85,8 +91,8 @@ fn fraction(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result
 
 /// The buckets of one classic histogram: series and their upper bounds.
 struct Classic {
+    /// With the metric's name, without `le`.
     labels: Labels,
-    name: String,
     buckets: Vec<(f64, Vec<Cell>)>,
 }
 
@@ -96,7 +102,7 @@ fn each_histogram(
     expr: &Expr,
     steps: &Steps,
     of_classic: &dyn Fn(usize, &mut Vec<ClassicBucket>, &mut NoteSet) -> f64,
-    of_native: &dyn Fn(usize, &HistogramValue) -> f64,
+    of_native: &dyn Fn(usize, &HistogramValue, &mut NoteSet) -> f64,
     always: Option<Note>,
 ) -> Result<Vec<Series>, EvalError> {
     let vector = evaluator.vector(expr, steps)?;
@@ -104,20 +110,64 @@ fn each_histogram(
     if let Some(note) = always {
         noted.add(note);
     }
+    let (mut natives, classics) = split(vector, &mut noted);
+    evaluator.spend(classics.len(), steps)?;
+    let mut results = Vec::with_capacity(natives.len() + classics.len());
+    let mut scratch = Vec::new();
+    for Classic { labels, buckets } in classics {
+        let native = natives.iter_mut().find(|native| native.labels == labels);
+        let mut native_cells = native.map(|native| native.cells.as_mut_slice());
+        let mut of_step = NoteSet::default();
+        let cell = |step: usize| {
+            scratch.clear();
+            scratch.extend(buckets.iter().filter_map(|(upper, cells)| match cells[step] {
+                Some(SampleValue::Float(count)) => Some(ClassicBucket { upper: *upper, count }),
+                _ => None,
+            }));
+            if scratch.is_empty() {
+                return None;
+            }
+            // Two histograms of the same labels: neither is shown.
+            if let Some(cells) = &mut native_cells
+                && cells[step].take().is_some()
+            {
+                noted.add(Note::ClassicAndNative);
+                return None;
+            }
+            Some(SampleValue::Float(of_classic(step, &mut scratch, &mut of_step)))
+        };
+        let cells = (0..steps.count).map(cell).collect();
+        evaluator.notes.take(of_step, labels.metric_name());
+        results.push(Series { labels: without_name(&labels), cells });
+    }
+    for Series { labels, cells } in natives {
+        let mut of_step = NoteSet::default();
+        let of_cell = |(step, cell): (usize, &Cell)| match cell {
+            Some(SampleValue::Histogram(histogram)) => {
+                Some(SampleValue::Float(of_native(step, histogram, &mut of_step)))
+            }
+            _ => None,
+        };
+        let cells = cells.iter().enumerate().map(of_cell).collect();
+        evaluator.notes.take(of_step, labels.metric_name());
+        results.push(Series { labels: without_name(&labels), cells });
+    }
+    evaluator.notes.take(noted, "");
+    merge_equal(results)
+}
+
+/// Native histograms, and the floats as buckets of classic ones.
+fn split(vector: Vec<Series>, noted: &mut NoteSet) -> (Vec<Series>, Vec<Classic>) {
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut classics: Vec<Classic> = Vec::new();
-    let mut results = Vec::new();
+    let mut natives = Vec::new();
     for series in vector {
-        let Series { labels, cells } = series;
         let is_native = |cell: &Cell| matches!(cell, Some(SampleValue::Histogram(_)));
-        if cells.iter().any(is_native) {
-            let of_cell = |(step, cell): (usize, &Cell)| match cell {
-                Some(SampleValue::Histogram(histogram)) => Some(SampleValue::Float(of_native(step, histogram))),
-                _ => None,
-            };
-            let cells = cells.iter().enumerate().map(of_cell).collect();
-            results.push(Series { labels: without_name(&labels), cells });
+        if series.cells.iter().any(is_native) {
+            let cells = series.cells.iter().map(|cell| cell.clone().filter(|_| is_native(cell))).collect();
+            natives.push(Series { labels: series.labels.clone(), cells });
         }
+        let Series { labels, cells } = series;
         if !cells.iter().any(|cell| matches!(cell, Some(SampleValue::Float(_)))) {
             continue;
         }
@@ -125,33 +175,13 @@ fn each_histogram(
             noted.add(Note::BadBucketLabel);
             continue;
         };
-        let key = drop(&labels, &[BUCKET_LABEL.to_owned()], METRIC_NAME);
-        let name = labels.metric_name();
-        let place = *places.entry(key).or_insert_with_key(|key| {
-            classics.push(Classic { labels: key.clone(), name: name.to_owned(), buckets: Vec::new() });
+        let place = *places.entry(with(&labels, BUCKET_LABEL, "")).or_insert_with_key(|key| {
+            classics.push(Classic { labels: key.clone(), buckets: Vec::new() });
             classics.len() - 1
         });
         classics[place].buckets.push((upper, cells));
     }
-    evaluator.notes.take(noted, "");
-    evaluator.spend(classics.len(), steps)?;
-    let mut scratch = Vec::new();
-    for classic in classics {
-        let mut noted = NoteSet::default();
-        let cell = |step: usize| {
-            scratch.clear();
-            scratch.extend(classic.buckets.iter().filter_map(|(upper, cells)| match cells[step] {
-                Some(SampleValue::Float(count)) => Some(ClassicBucket { upper: *upper, count }),
-                _ => None,
-            }));
-            let present = !scratch.is_empty();
-            present.then(|| SampleValue::Float(of_classic(step, &mut scratch, &mut noted)))
-        };
-        let cells = (0..steps.count).map(cell).collect();
-        evaluator.notes.take(noted, &classic.name);
-        results.push(Series { labels: classic.labels, cells });
-    }
-    merge_equal(results)
+    (natives, classics)
 }
 
 fn parse_bound(text: &str) -> Option<f64> {

@@ -40,7 +40,7 @@ fn round(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<Va
         Some(nearest) => evaluator.scalar(nearest, steps)?,
         None => vec![1.0; steps.count],
     };
-    let vector = evaluator.map_floats(vector, "round", |value, step| {
+    let vector = evaluator.map_floats(vector, |value, step| {
         // Dividing by the inverse keeps 0.1 and the like exact.
         let inverse = 1.0 / nearest[step];
         (value * inverse + 0.5).floor() / inverse
@@ -53,8 +53,7 @@ fn clamp(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<Va
     let vector = evaluator.vector(arg(call, 0)?, steps)?;
     let low = evaluator.scalar(arg(call, 1)?, steps)?;
     let high = evaluator.scalar(arg(call, 2)?, steps)?;
-    let mut clamped =
-        evaluator.map_floats(vector, "clamp", |value, step| at_least(at_most(value, high[step]), low[step]))?;
+    let mut clamped = evaluator.map_floats(vector, |value, step| at_least(at_most(value, high[step]), low[step]))?;
     for series in &mut clamped {
         for (step, cell) in series.cells.iter_mut().enumerate() {
             if low[step] > high[step] {
@@ -68,20 +67,24 @@ fn clamp(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<Va
 fn clamp_min(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<Value, EvalError> {
     let vector = evaluator.vector(arg(call, 0)?, steps)?;
     let low = evaluator.scalar(arg(call, 1)?, steps)?;
-    Ok(Value::Vector(evaluator.map_floats(vector, "clamp_min", |value, step| at_least(value, low[step]))?))
+    Ok(Value::Vector(evaluator.map_floats(vector, |value, step| at_least(value, low[step]))?))
 }
 
 fn clamp_max(evaluator: &mut Evaluator<'_>, call: &Call, steps: &Steps) -> Result<Value, EvalError> {
     let vector = evaluator.vector(arg(call, 0)?, steps)?;
     let high = evaluator.scalar(arg(call, 1)?, steps)?;
-    Ok(Value::Vector(evaluator.map_floats(vector, "clamp_max", |value, step| at_most(value, high[step]))?))
+    Ok(Value::Vector(evaluator.map_floats(vector, |value, step| at_most(value, high[step]))?))
 }
 
-/// A NaN on either side stays, unlike with `f64::max`.
+/// As Go's `math.Max`: a NaN on either side stays, unless the other is +Inf.
 fn at_least(value: f64, low: f64) -> f64 {
-    if value.is_nan() || low.is_nan() { f64::NAN } else { value.max(low) }
+    match (value.is_nan() || low.is_nan(), value == f64::INFINITY || low == f64::INFINITY) {
+        (_, true) => f64::INFINITY,
+        (true, false) => f64::NAN,
+        (false, false) => value.max(low),
+    }
 }
 
 fn at_most(value: f64, high: f64) -> f64 {
-    if value.is_nan() || high.is_nan() { f64::NAN } else { value.min(high) }
+    -at_least(-value, -high)
 }

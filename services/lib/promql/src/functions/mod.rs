@@ -2,13 +2,17 @@
 //! functions takes and gives; what is in no table is not supported.
 
 mod absent;
+mod calendar;
 mod histogram;
 mod labels;
 mod math;
 mod order;
 mod over_time;
 mod rate;
+mod regression;
+mod steps_between;
 mod time;
+mod trigonometry;
 
 use std::fmt;
 
@@ -46,18 +50,25 @@ pub(crate) enum Implementation {
     Custom(fn(&mut Evaluator<'_>, &Call, &Steps) -> Result<Value, EvalError>),
 }
 
-/// A function of a range vector. With two arguments the first is a scalar,
-/// handed over as `param`; else that is NaN.
+/// A function of a range vector. Its other argument, if there is one, is a scalar
+/// and handed over as `param`; else that is NaN.
 pub(crate) struct RangeFunction {
     pub keeps_name: bool,
-    /// Makes sense for counters only: other names get an info.
-    pub of_counters: bool,
+    pub subject: Subject,
     pub apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>,
+}
+
+/// What a range function is meant for.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Subject {
+    /// Floats of other names than counters have get an info.
+    Counters,
+    Anything,
 }
 
 impl Function {
     const fn range(name: &'static str, apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>) -> Self {
-        let function = RangeFunction { keeps_name: false, of_counters: false, apply };
+        let function = RangeFunction { keeps_name: false, subject: Subject::Anything, apply };
         Self::of(name, &[ValueType::Matrix], Implementation::Range(function))
     }
 
@@ -86,8 +97,10 @@ impl Function {
     }
 }
 
-const FAMILIES: [&[Function]; 8] = [
+const FAMILIES: [&[Function]; 12] = [
     rate::FUNCTIONS,
+    steps_between::FUNCTIONS,
+    regression::FUNCTIONS,
     over_time::FUNCTIONS,
     math::FUNCTIONS,
     histogram::FUNCTIONS,
@@ -95,6 +108,8 @@ const FAMILIES: [&[Function]; 8] = [
     absent::FUNCTIONS,
     order::FUNCTIONS,
     time::FUNCTIONS,
+    trigonometry::FUNCTIONS,
+    calendar::FUNCTIONS,
 ];
 
 pub(crate) fn find(name: &str) -> Option<&'static Function> {

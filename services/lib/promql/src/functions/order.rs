@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use super::{Function, arg};
 use crate::ValueType::Vector;
 use crate::eval::Evaluator;
+use crate::notes::{Note, NoteSet};
 use crate::steps::Steps;
-use crate::value::{Series, Value};
-use crate::{Call, EvalError, SampleValue};
+use crate::value::{Cell, Series, Value};
+use crate::{Call, EvalError, Expr, SampleValue};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::custom("sort", &[Vector], |evaluator, call, steps| sorted(evaluator, call, steps, ascending)),
@@ -21,6 +22,13 @@ fn sorted(
     order: fn(f64, f64) -> Ordering,
 ) -> Result<Value, EvalError> {
     let mut vector = evaluator.vector(arg(call, 0)?, steps)?;
+    if steps.count > 1 && !call.args.iter().all(Expr::is_step_invariant) {
+        let mut noted = NoteSet::default();
+        noted.add(Note::SortOverRange);
+        evaluator.notes.take(noted, "");
+    }
+    let is_float = |cell: &Cell| matches!(cell, Some(SampleValue::Float(_)));
+    vector.iter_mut().flat_map(|series| &mut series.cells).filter(|cell| !is_float(cell)).for_each(|cell| *cell = None);
     if steps.count == 1 {
         // Only floats have an order.
         vector.retain(|series| matches!(series.cells.first(), Some(Some(SampleValue::Float(_)))));

@@ -1,6 +1,6 @@
 //! Aggregates over a range: the `_over_time` family.
 
-use super::{Function, Implementation, RangeFunction};
+use super::{Function, Implementation, RangeFunction, Subject};
 use crate::histogram::{HistogramValue, Incompatible};
 use crate::kahan::{self, KahanMean, KahanSum, Variance};
 use crate::notes::{Note, NoteSet};
@@ -23,7 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[ValueType::Scalar, ValueType::Matrix],
         Implementation::Range(RangeFunction {
             keeps_name: false,
-            of_counters: false,
+            subject: Subject::Anything,
             apply: |view, phi, notes| quantile(view, phi, notes),
         }),
     ),
@@ -36,7 +36,7 @@ const fn keeping_name(
     Function::of(
         name,
         &[ValueType::Matrix],
-        Implementation::Range(RangeFunction { keeps_name: true, of_counters: false, apply }),
+        Implementation::Range(RangeFunction { keeps_name: true, subject: Subject::Anything, apply }),
     )
 }
 
@@ -103,7 +103,7 @@ fn histogram_sum(view: &RangeView<'_>, notes: &mut NoteSet) -> Option<(Histogram
     let mut sum = values.next()?.clone();
     let mut count = 1.0;
     for value in values {
-        sum = match sum.add(value) {
+        sum = match sum.add(value, notes) {
             Ok(sum) => sum,
             Err(Incompatible) => {
                 notes.add(Note::IncompatibleHistograms);
@@ -160,10 +160,10 @@ fn variance(view: &RangeView<'_>, notes: &mut NoteSet) -> Option<f64> {
 }
 
 fn quantile(view: &RangeView<'_>, phi: f64, notes: &mut NoteSet) -> Option<SampleValue> {
-    if !(0.0..=1.0).contains(&phi) {
+    let mut values = known_values(view, notes);
+    if !values.is_empty() && !(0.0..=1.0).contains(&phi) {
         notes.add(Note::BadQuantile);
     }
-    let mut values = known_values(view, notes);
     (!values.is_empty()).then(|| SampleValue::Float(kahan::quantile(phi, &mut values)))
 }
 

@@ -1,7 +1,10 @@
-//! Change over a range: `rate`, `increase`, `delta`, `irate`, `idelta`,
-//! `deriv`, `resets`, `changes`.
+//! Change over a range: `rate`, `increase`, `delta`, `irate`, `idelta`.
 
-use super::{Function, Implementation, RangeFunction};
+use std::sync::Arc;
+
+use tidegate_model::ResetHint;
+
+use super::{Function, Implementation, RangeFunction, Subject};
 use crate::histogram::{Incompatible, merge_distributions};
 use crate::kahan::KahanSum;
 use crate::notes::{Note, NoteSet};
@@ -11,12 +14,9 @@ use crate::{HistogramValue, SampleValue, ValueType};
 pub(super) const FUNCTIONS: &[Function] = &[
     of_counters("rate", |view, _, notes| change(view, Change::Rate, notes)),
     of_counters("increase", |view, _, notes| change(view, Change::Increase, notes)),
-    of_counters("irate", |view, _, notes| instant_change(view, true, notes)),
+    Function::range("irate", |view, _, notes| instant_change(view, true, notes)),
     Function::range("delta", |view, _, notes| change(view, Change::Delta, notes)),
     Function::range("idelta", |view, _, notes| instant_change(view, false, notes)),
-    Function::range("deriv", |view, _, notes| derivative(view, notes)),
-    Function::range("resets", |view, _, notes| resets(view, notes)),
-    Function::range("changes", |view, _, notes| changes(view, notes)),
 ];
 
 const fn of_counters(
@@ -26,7 +26,7 @@ const fn of_counters(
     Function::of(
         name,
         &[ValueType::Matrix],
-        Implementation::Range(RangeFunction { keeps_name: false, of_counters: true, apply }),
+        Implementation::Range(RangeFunction { keeps_name: false, subject: Subject::Counters, apply }),
     )
 }
 
@@ -58,7 +58,7 @@ fn float_change(view: &RangeView<'_>, change: Change) -> Option<SampleValue> {
     let (first, last) = (view.floats.first()?, view.floats.last()?);
     let mut growth = last.value - first.value;
     if change != Change::Delta {
-        growth += view.floats.correction();
+        growth = view.floats.corrected(growth);
     }
     let samples = Samples {
         first_ms: first.time_ms,
@@ -155,35 +155,59 @@ fn histogram_growth(
     is_counter: bool,
     notes: &mut NoteSet,
 ) -> Result<HistogramValue, Incompatible> {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Err(Incompatible) };
-    let mut grown = last.value.subtract(&first.value)?;
+    let [first, middle @ .., last] = points else { return Err(Incompatible) };
     if points.iter().skip(1).any(|point| point.after_gap) {
         notes.add(Note::HistogramGap);
     }
-    if is_counter {
-        if points.iter().any(|point| point.value.reset_hint == tidegate_model::ResetHint::Gauge) {
-            notes.add(Note::GaugeHistogram);
+    if !is_counter {
+        if [first, last].iter().any(|point| point.value.reset_hint != ResetHint::Gauge) {
+            notes.add(Note::NotAGauge);
         }
-        for pair in points.windows(2) {
-            if pair[1].value.is_reset_from(&pair[0].value) {
-                grown = grown.add(&pair[0].value)?;
-            }
-        }
+        return last.value.subtract(&first.value, notes).map(HistogramValue::into_gauge);
     }
-    Ok(grown)
+    if points.iter().any(|point| point.value.reset_hint == ResetHint::Gauge) {
+        notes.add(Note::GaugeHistogram);
+    }
+    // A reset right after the first sample makes its buckets irrelevant.
+    let second = &middle.first().unwrap_or(last).value;
+    let begin = if second.is_reset_from(&first.value) { Arc::new(second.emptied()) } else { first.value.clone() };
+    let schemas = middle.iter().map(|point| &point.value).chain([&begin, &last.value]).map(|value| value.schema());
+    // Mixed kinds are in no order that an addition would notice.
+    let (some, none): (Vec<_>, Vec<_>) = schemas.partition(Option::is_some);
+    if !some.is_empty() && !none.is_empty() {
+        return Err(Incompatible);
+    }
+    let coarsest = some.into_iter().flatten().min().unwrap_or(0);
+    let mut grown = last.value.at_schema(coarsest).subtract(&begin, notes)?;
+    let mut before = &begin;
+    for point in &points[1..] {
+        if point.value.is_reset_from(before) {
+            grown = grown.add(before, notes)?;
+        }
+        before = &point.value;
+    }
+    Ok(grown.into_gauge())
 }
 
 /// Between the last two samples.
 fn instant_change(view: &RangeView<'_>, is_rate: bool, notes: &mut NoteSet) -> Option<SampleValue> {
-    if view.is_mixed() {
-        notes.add(Note::MixedKinds);
-        return None;
-    }
     if view.floats.is_cut() || view.floats.has_blocks() {
         notes.add(Note::EverySample);
     }
-    if let [.., before, last] = view.histograms {
-        return instant_histogram_change(before, last, is_rate, notes);
+    match last_two(view) {
+        Some([Last::Histogram(before), Last::Histogram(last)]) => {
+            return instant_histogram_change(before, last, is_rate, notes);
+        }
+        Some([Last::Float, Last::Float]) => {}
+        Some(_) => {
+            notes.add(Note::MixedKinds);
+            return None;
+        }
+        None if view.is_mixed() => {
+            notes.add(Note::MixedKinds);
+            return None;
+        }
+        None => {}
     }
     if let [.., before, last] = view.distributions
         && is_rate
@@ -207,6 +231,26 @@ fn instant_change(view: &RangeView<'_>, is_rate: bool, notes: &mut NoteSet) -> O
         None => latest.next()?.last,
     };
     float_instant_change(before, part.last, is_rate)
+}
+
+enum Last<'a> {
+    Float,
+    Histogram(&'a HistogramPoint),
+}
+
+/// The last two samples of a range of floats and native histograms.
+fn last_two<'a>(view: &RangeView<'a>) -> Option<[Last<'a>; 2]> {
+    if view.histograms.is_empty() || !view.deltas.is_empty() || !view.distributions.is_empty() {
+        return None;
+    }
+    let floats = view.floats.parts().rev().flat_map(|part| [part.last.time_ms, part.first.time_ms]).take(3);
+    let mut all: Vec<_> = floats.map(|time_ms| (time_ms, Last::Float)).collect();
+    // The ends of a part of one sample are the same.
+    all.dedup_by_key(|(time_ms, _)| *time_ms);
+    all.extend(view.histograms.iter().rev().take(2).map(|point| (point.time_ms, Last::Histogram(point))));
+    all.sort_by_key(|(time_ms, _)| *time_ms);
+    let (last, before) = (all.pop()?, all.pop()?);
+    Some([before.1, last.1])
 }
 
 fn float_instant_change(before: FloatPoint, last: FloatPoint, is_rate: bool) -> Option<SampleValue> {
@@ -234,82 +278,20 @@ fn instant_histogram_change(
     if seconds <= 0.0 {
         return None;
     }
+    let is_gauge = |point: &HistogramPoint| point.value.reset_hint == ResetHint::Gauge;
+    if is_rate && (is_gauge(before) || is_gauge(last)) {
+        notes.add(Note::GaugeHistogram);
+    }
+    if !is_rate && !(is_gauge(before) && is_gauge(last)) {
+        notes.add(Note::NotAGauge);
+    }
     let was_reset = is_rate && last.value.is_reset_from(&before.value);
-    let grown = if was_reset { Ok((*last.value).clone()) } else { last.value.subtract(&before.value) };
-    match grown {
+    let grown = if was_reset { Ok((*last.value).clone()) } else { last.value.subtract(&before.value, notes) };
+    match grown.map(HistogramValue::into_gauge) {
         Ok(grown) => Some(SampleValue::histogram(if is_rate { grown.divided(seconds) } else { grown })),
         Err(Incompatible) => {
             notes.add(Note::IncompatibleHistograms);
             None
         }
     }
-}
-
-/// Slope of the least-squares line through the samples, per second.
-fn derivative(view: &RangeView<'_>, notes: &mut NoteSet) -> Option<SampleValue> {
-    if view.floats.has_blocks() || view.floats.is_cut() {
-        notes.add(Note::EverySample);
-    }
-    let points = || view.floats.known_points().chain(view.deltas.iter().copied());
-    let origin = points().next()?;
-    let mut n = 0.0;
-    let [mut sum_x, mut sum_y, mut sum_xy, mut sum_xx] = [KahanSum::default(); 4];
-    let mut is_constant = true;
-    for point in points() {
-        let x = (point.time_ms - origin.time_ms) as f64 / 1000.0;
-        is_constant &= point.value == origin.value;
-        n += 1.0;
-        sum_x.add(x);
-        sum_y.add(point.value);
-        sum_xy.add(x * point.value);
-        sum_xx.add(x * x);
-    }
-    if n < 2.0 {
-        return None;
-    }
-    if is_constant {
-        return Some(SampleValue::Float(if origin.value.is_infinite() { f64::NAN } else { 0.0 }));
-    }
-    let covariance = sum_xy.value() - sum_x.value() * sum_y.value() / n;
-    let variance = sum_xx.value() - sum_x.value() * sum_x.value() / n;
-    Some(SampleValue::Float(covariance / variance))
-}
-
-fn resets(view: &RangeView<'_>, notes: &mut NoteSet) -> Option<SampleValue> {
-    let histograms = view.histograms.windows(2).filter(|pair| pair[1].value.is_reset_from(&pair[0].value)).count();
-    let step = |before: f64, after: f64| after < before;
-    count_steps(view, step, |block| block.resets, histograms, notes)
-}
-
-fn changes(view: &RangeView<'_>, notes: &mut NoteSet) -> Option<SampleValue> {
-    let differ = |points: &[HistogramPoint]| points.windows(2).filter(|pair| pair[1].value != pair[0].value).count();
-    let histograms = differ(view.histograms) + differ(view.distributions);
-    let step = |before: f64, after: f64| after != before && !(after.is_nan() && before.is_nan());
-    count_steps(view, step, |block| block.changes, histograms, notes)
-}
-
-/// Counts steps between neighbouring samples: within blocks from what they
-/// keep, between them by `counts`.
-fn count_steps(
-    view: &RangeView<'_>,
-    counts: impl Fn(f64, f64) -> bool,
-    within: impl Fn(&tidegate_model::FloatWindow) -> u32,
-    others: usize,
-    notes: &mut NoteSet,
-) -> Option<SampleValue> {
-    if view.is_empty() {
-        return None;
-    }
-    if view.floats.is_cut() {
-        notes.add(Note::CutWindow);
-    }
-    let mut total = others as u64;
-    let mut before: Option<f64> = None;
-    for part in view.floats.parts() {
-        total += u64::from(before.is_some_and(|before| counts(before, part.first.value)));
-        total += part.block.map_or(0, |block| u64::from(within(block)));
-        before = Some(part.last.value);
-    }
-    total += view.deltas.windows(2).filter(|pair| counts(pair[0].value, pair[1].value)).count() as u64;
-    Some(SampleValue::Float(total as f64))
 }

@@ -61,7 +61,19 @@ impl Exponential {
             upper_inclusive: true,
         };
         let negative = self.negative.iter().rev().map(mirrored);
-        negative.chain([zero]).chain(self.positive.iter().map(positive)).collect()
+        let zero = (self.zero_count > 0.0).then_some(zero);
+        // A bucket that reaches into the zero bucket begins where that ends.
+        let threshold = self.zero_threshold;
+        let outside = move |mut bucket: Bucket| {
+            if bucket.lower > 0.0 && bucket.lower < threshold {
+                bucket.lower = threshold;
+            }
+            if bucket.upper < 0.0 && bucket.upper > -threshold {
+                bucket.upper = -threshold;
+            }
+            bucket
+        };
+        negative.map(outside).chain(zero).chain(self.positive.iter().map(positive).map(outside)).collect()
     }
 }
 

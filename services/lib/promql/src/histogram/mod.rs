@@ -4,6 +4,7 @@ mod arithmetic;
 mod buckets;
 mod distribution;
 mod quantile;
+mod trim;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use tidegate_sketch::BucketKey;
 pub use buckets::Bucket;
 pub(crate) use distribution::{SlidingCounts, merge_distributions};
 pub(crate) use quantile::{ClassicBucket, classic_fraction, classic_quantile};
+pub(crate) use trim::Side;
 
 /// A histogram that functions and operators work on.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,8 +65,8 @@ pub struct SketchCounts {
     pub buckets: Vec<(BucketKey, f64)>,
 }
 
-/// Two histograms that cannot be combined: a distribution with a native one,
-/// exponential with custom buckets, or custom ones of different bounds.
+/// Two histograms that cannot be combined: a distribution with a native one, or
+/// exponential with custom buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Incompatible;
 

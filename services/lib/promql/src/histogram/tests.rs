@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use tidegate_model::{Buckets, Span};
 
 use super::*;
+use crate::notes::NoteSet;
 
 fn distribution(values: &[f64]) -> HistogramValue {
     let mut distribution = Distribution::empty();
@@ -40,7 +41,7 @@ proptest! {
         let wanted = all[((phi * all.len() as f64).ceil() as usize).max(1) - 1];
         let windows: Vec<_> = parts.iter().map(|part| distribution(part)).collect();
         let merged = merge_distributions(windows.iter(), None).unwrap();
-        let added = windows[1..].iter().fold(windows[0].clone(), |sum, next| sum.add(next).unwrap());
+        let added = windows[1..].iter().fold(windows[0].clone(), |sum, next| sum.add(next, &mut NoteSet::default()).unwrap());
         prop_assert_eq!(&merged.shape, &added.shape);
         for got in [merged.quantile(phi), merged.divided(range_s).quantile(phi)] {
             prop_assert!((got - wanted).abs() <= wanted.abs() / 128.0, "{} is not {}", got, wanted);
@@ -75,7 +76,7 @@ proptest! {
     #[test]
     fn coarser_buckets_hold_the_same(counts in prop::collection::vec(0.0..100.0f64, 1..40), offset in -40..40i32) {
         let fine = native(3, offset, &counts);
-        let sum = fine.add(&native(0, 0, &[0.0])).unwrap();
+        let sum = fine.add(&native(0, 0, &[0.0]), &mut NoteSet::default()).unwrap();
         let total: f64 = sum.buckets().iter().map(|bucket| bucket.count).sum();
         prop_assert!((total - fine.count).abs() < 1e-9);
         for bucket in sum.buckets() {
@@ -139,8 +140,8 @@ fn custom_buckets_interpolate_linearly() {
     assert_eq!(custom.quantile(0.6), 7.5);
     assert_eq!(custom.quantile(0.95), 10.0);
     assert_eq!(custom.fraction(0.0, 7.5), 0.6);
-    assert_eq!(custom.add(&native(0, 0, &[1.0])), Err(Incompatible));
-    assert_eq!(custom.add(&custom).unwrap().quantile(0.6), 7.5);
+    assert_eq!(custom.add(&native(0, 0, &[1.0]), &mut NoteSet::default()), Err(Incompatible));
+    assert_eq!(custom.add(&custom, &mut NoteSet::default()).unwrap().quantile(0.6), 7.5);
     let rules: Vec<_> = custom.buckets().iter().map(Bucket::boundary_rule).collect();
     assert_eq!(rules, [3, 0, 0]);
 }
@@ -151,7 +152,7 @@ fn zero_buckets_of_different_width_are_reconciled() {
     let Shape::Exponential(shape) = &mut wide.shape else { unreachable!() };
     (shape.zero_threshold, shape.zero_count) = (1.5, 5.0);
     // (1, 2] is cut by 1.5: it goes into the zero bucket, which then ends at 2.
-    let sum = wide.add(&native(0, 0, &[1.0, 2.0, 4.0])).unwrap();
+    let sum = wide.add(&native(0, 0, &[1.0, 2.0, 4.0]), &mut NoteSet::default()).unwrap();
     let Shape::Exponential(shape) = &sum.shape else { unreachable!() };
     assert_eq!((shape.zero_threshold, shape.zero_count), (2.0, 8.0));
     assert_eq!(shape.positive, [(2, 5.0)]);

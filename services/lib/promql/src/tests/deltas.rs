@@ -94,7 +94,7 @@ fn a_distribution_and_a_native_histogram_do_not_add_up() {
     let query = "sum({__name__=~\"native|http_request_duration_seconds\"})";
     let evaluated = memory.instant(query, 590_000).unwrap();
     assert_eq!(evaluated.value, QueryValue::Vector(vec![]));
-    assert!(evaluated.warnings[0].contains("incompatible"), "{:?}", evaluated.warnings);
+    assert!(evaluated.warnings[0].contains("cannot be combined"), "{:?}", evaluated.warnings);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(crate) struct RangeView<'a> {
     pub start_ms: i64,
     /// Inclusive.
     pub end_ms: i64,
+    /// The step's own time: that of the end without offset or `@`.
+    pub step_ms: i64,
 }
 
 impl Cursor {
@@ -57,6 +59,7 @@ impl Cursor {
             distribution_counts: self.counts.as_ref(),
             start_ms,
             end_ms,
+            step_ms: end_ms,
         }
     }
 }
@@ -197,14 +200,15 @@ impl<'a> FloatView<'a> {
         })
     }
 
-    /// What counter resets add to last − first.
-    pub fn correction(&self) -> f64 {
+    /// `growth` with what counter resets add to it, in their order: sums of large
+    /// numbers depend on it.
+    pub fn corrected(&self, growth: f64) -> f64 {
         let corrections = &self.floats.corrections;
         if corrections.is_empty() {
-            return 0.0;
+            return growth;
         }
         let from = corrections.partition_point(|correction| correction.entry < self.low);
-        let mut sum = 0.0;
+        let mut sum = growth;
         for correction in corrections[from..].iter().take_while(|correction| correction.entry < self.high) {
             if correction.entry > self.low {
                 sum += correction.before;
