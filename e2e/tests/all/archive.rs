@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::ensure;
+use tidegate_schemas::parquet::DUCKDB_MACRO;
 use tidegate_testkit::remote_write::{self, Version};
 use tidegate_testkit::{Series, Server, eventually, now_ms, skipped};
 
@@ -60,17 +61,21 @@ async fn duckdb_reads_a_shipped_hour() -> anyhow::Result<()> {
     ensure!(done.to_string_lossy().contains("tenant=default/resolution=5s/date="), "{}", done.display());
 
     let sql = format!(
-        "SELECT name, count(DISTINCT labels['host']), sum(count), min(window_start) < max(window_start), \
-         sum(sum) FROM read_parquet('{}/**/*.parquet') GROUP BY name",
+        "SELECT name, count(DISTINCT labels['host']), sum(count)::INT, min(window_start) < max(window_start), \
+         sum(sum), min(min), max(last) FROM tidegate('{}/**/*.parquet') GROUP BY name",
         archive.display()
     );
-    let program = format!("import duckdb; print(duckdb.sql({sql:?}).fetchall())");
-    let output = Command::new(python).args(["-c", &program]).output()?;
-    let sum: i64 = (0..HOSTS as i64).map(|host| host * SAMPLES * (SAMPLES - 1) / 2).sum();
-    let expected = format!("[('archived', {HOSTS}, {total}, True, {sum}.0)]", total = HOSTS as i64 * SAMPLES);
-    let found = String::from_utf8_lossy(&output.stdout).replace("Decimal('", "").replace("')", "");
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(found.trim().contains(expected.trim_matches(['[', ']'])), "{found}, not {expected}\n{error}");
+    let program = "import duckdb, sys\n\
+        connection = duckdb.connect()\n\
+        connection.execute(sys.argv[1])\n\
+        print(connection.execute(sys.argv[2]).fetchall())";
+    let output = Command::new(python).args(["-c", program, DUCKDB_MACRO, &sql]).output()?;
+    let hosts = HOSTS as i64;
+    let sum: i64 = (0..hosts).map(|host| host * SAMPLES * (SAMPLES - 1) / 2).sum();
+    let largest = (hosts - 1) * (SAMPLES - 1);
+    let expected = format!("[('archived', {hosts}, {}, True, {sum}.0, 0.0, {largest}.0)]", hosts * SAMPLES);
+    let (found, error) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    ensure!(found.trim() == expected, "{found}, not {expected}\n{error}");
 
     gives(&server.api(), query, total, SEEN_LIMIT).await?;
     let all = HOSTS as u64 * SAMPLES.cast_unsigned();

@@ -199,7 +199,7 @@ async fn wrong_queries_are_explained() -> anyhow::Result<()> {
     let api = server.api();
     for (path, word) in [
         ("/api/v1/query", "query"),
-        ("/api/v1/query?query=sum(", "parenthesis"),
+        ("/api/v1/query?query=sum(", "parse error"),
         ("/api/v1/query?query=up&time=noon", "time"),
         ("/api/v1/query_range?query=up&start=10&end=5&step=1", "end"),
         ("/api/v1/query_range?query=up&start=0&end=5&step=0", "step"),

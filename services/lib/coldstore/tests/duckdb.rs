@@ -1,6 +1,5 @@
 //! The archive as an analyst reads it: DuckDB, a glob over the files and
 //! nothing of ours but a macro in SQL.
-#![allow(clippy::print_stderr, reason = "says why a test was skipped")]
 
 use std::path::Path;
 use std::process::Command;
@@ -10,6 +9,7 @@ use tidegate_model::{
     Distribution, DistributionWindow, FloatWindow, Labels, MetricId, SourceId, TenantId, Window, WindowValue,
 };
 use tidegate_schemas::parquet::DUCKDB_MACRO;
+use tidegate_testkit::skipped::python_with;
 
 /// 2026-11-20 07h.
 const HOUR: u32 = 498_655;
@@ -17,16 +17,13 @@ const HOUR_START_MS: i64 = HOUR as i64 * 3_600_000;
 
 /// Answers the rows of a query as text, or `None` without DuckDB.
 fn duckdb(test: &str, setup: &str, query: &str) -> Option<String> {
-    if !Command::new("python3").args(["-c", "import duckdb"]).output().is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: {test}: pip install duckdb");
-        return None;
-    }
+    let python = python_with("duckdb", test)?;
     let script = "import duckdb, sys\n\
         connection = duckdb.connect()\n\
         connection.execute(\"SET TimeZone = 'UTC'\")\n\
         if sys.argv[1]: connection.execute(sys.argv[1])\n\
         for row in connection.execute(sys.argv[2]).fetchall(): print('|'.join(str(cell) for cell in row))";
-    let output = Command::new("python3").args(["-c", script, setup, query]).output().unwrap();
+    let output = Command::new(python).args(["-c", script, setup, query]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
 }
