@@ -27,7 +27,7 @@ struct Any {
 }
 
 /// `google.rpc.RetryInfo`.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, Copy, PartialEq, prost::Message)]
 struct RetryInfo {
     #[prost(message, optional, tag = "1")]
     pub retry_delay: Option<Delay>,
@@ -45,7 +45,8 @@ struct Delay {
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
 pub fn outcome(status: &Status) -> Outcome {
-    let retry_after_ms = retry_after_ms(status.details());
+    let retry = retry_info(status.details());
+    let retry_after_ms = retry.and_then(delay_ms);
     let cause = std::error::Error::source(status).map(innermost);
     let message = match cause {
         Some(cause) if !status.message().contains(&cause) => format!("{}: {cause}", status.message()),
@@ -54,16 +55,23 @@ pub fn outcome(status: &Status) -> Outcome {
     match status.code() {
         // The batch itself is wrong, or this is no gateway that takes it.
         Code::InvalidArgument | Code::OutOfRange => Outcome::Refused(message),
+        // A limit says when to come back; a batch that is too large is told
+        // so with the same code and never fits.
+        Code::ResourceExhausted if retry.is_none() => Outcome::Refused(message),
         Code::ResourceExhausted => Outcome::Limited { message, retry_after_ms },
         // Rights and addresses get repaired; the batch waits as long as it may.
         _ => Outcome::Failed { message: format!("{:?}: {message}", status.code()), retry_after_ms },
     }
 }
 
-fn retry_after_ms(details: &[u8]) -> Option<u64> {
+fn retry_info(details: &[u8]) -> Option<RetryInfo> {
     let details = RichStatus::decode(details).ok()?.details;
     let info = details.iter().find(|detail| detail.type_url == RETRY_INFO)?;
-    let delay = RetryInfo::decode(&info.value[..]).ok()?.retry_delay?;
+    RetryInfo::decode(&info.value[..]).ok()
+}
+
+fn delay_ms(info: RetryInfo) -> Option<u64> {
+    let delay = info.retry_delay?;
     let millis = delay.seconds.checked_mul(1_000)?.checked_add(i64::from(delay.nanos) / 1_000_000)?;
     u64::try_from(millis).ok()
 }
@@ -89,11 +97,12 @@ mod tests {
     #[test]
     fn codes_decide_the_fate_of_a_batch() {
         let refused = |code| matches!(outcome(&Status::new(code, "why")), Outcome::Refused(text) if text == "why");
-        assert!(refused(Code::InvalidArgument));
+        for code in [Code::InvalidArgument, Code::OutOfRange, Code::ResourceExhausted] {
+            assert!(refused(code), "{code:?}");
+        }
         for code in [Code::Unavailable, Code::Unauthenticated, Code::Internal, Code::Unimplemented, Code::Cancelled] {
             assert!(matches!(outcome(&Status::new(code, "")), Outcome::Failed { .. }), "{code:?}");
         }
-        assert!(matches!(outcome(&Status::resource_exhausted("")), Outcome::Limited { retry_after_ms: None, .. }));
     }
 
     #[test]
@@ -104,12 +113,23 @@ mod tests {
         assert_eq!(outcome(&status), expected);
     }
 
+    /// The code of a limit and of a batch that is too large is the same.
+    #[test]
+    fn a_limit_is_told_by_the_wait_that_it_asks_for() {
+        let exhausted = |details: Vec<u8>| outcome(&Status::with_details(Code::ResourceExhausted, "", details.into()));
+        assert!(matches!(exhausted(details(1_500)), Outcome::Limited { retry_after_ms: Some(1_500), .. }));
+        let no_sense = with_delay(Delay { seconds: -5, nanos: 0 });
+        assert!(matches!(exhausted(no_sense), Outcome::Limited { retry_after_ms: None, .. }));
+        assert!(matches!(exhausted(Vec::new()), Outcome::Refused(_)));
+    }
+
     #[test]
     fn details_that_make_no_sense_ask_for_nothing() {
-        assert_eq!(retry_after_ms(b"\xff\xff"), None);
-        assert_eq!(retry_after_ms(b""), None);
+        assert_eq!(retry_info(b"\xff\xff"), None);
+        assert_eq!(retry_info(b""), None);
         for seconds in [-5, i64::MAX] {
-            assert_eq!(retry_after_ms(&with_delay(Delay { seconds, nanos: 0 })), None, "{seconds}");
+            let info = retry_info(&with_delay(Delay { seconds, nanos: 0 }));
+            assert_eq!(info.map(delay_ms), Some(None), "{seconds}");
         }
     }
 }
