@@ -49,7 +49,7 @@ pub struct Added {
 impl Buffer {
     /// Opens the folder, making it when it is missing, and finds the batches
     /// that are there. What is no batch, or a broken one, is skipped and told
-    /// to the log.
+    /// to the log; one that cannot be read now stays for later.
     ///
     /// # Errors
     /// When the folder cannot be made or read.
@@ -70,7 +70,12 @@ impl Buffer {
                 Ok((created_ms, batch)) => {
                     entries.push(Entry { index, created_ms, size_bytes: batch.len() as u64, memory: None });
                 }
-                Err(error) => give_up_file(&path, &error),
+                Err(error) if is_lost(&error) => give_up_file(&path, &error),
+                Err(error) => {
+                    tracing::warn!(file = %path.display(), %error, "a batch cannot be read now");
+                    let (created_ms, size_bytes) = file::outside(&path);
+                    entries.push(Entry { index, created_ms, size_bytes, memory: None });
+                }
             }
         }
         entries.sort_unstable_by_key(|entry| entry.index);
@@ -95,7 +100,9 @@ impl Buffer {
         Added { dropped, disk_error }
     }
 
-    /// The oldest batch that can be read.
+    /// The oldest batch. `None` when there is none, or when the disk does not
+    /// give it now: it keeps its place, so that the order holds, until it can
+    /// be read or is too old.
     pub fn oldest(&mut self) -> Option<(Index, Bytes)> {
         while let Some(entry) = self.entries.front() {
             if let Some(batch) = &entry.memory {
@@ -104,9 +111,13 @@ impl Buffer {
             let path = file::path(&self.folder, entry.index);
             match file::read(&path) {
                 Ok((_, batch)) => return Some((entry.index, batch)),
-                Err(error) => {
+                Err(error) if is_lost(&error) => {
                     give_up_file(&path, &error);
                     self.drop_oldest();
+                }
+                Err(error) => {
+                    tracing::warn!(file = %path.display(), %error, "a batch cannot be read now");
+                    return None;
                 }
             }
         }
@@ -151,6 +162,12 @@ impl Buffer {
         std::fs::remove_file(file::path(&self.folder, entry.index)).ok();
         true
     }
+}
+
+/// Whether a batch that could not be read never will be. Any other error may
+/// pass: too many open files, a disk that is away.
+fn is_lost(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::NotFound)
 }
 
 /// Sets a file aside that is no batch, so that it is told once.

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 
@@ -42,13 +43,25 @@ pub fn write(folder: &Path, index: Index, created_ms: u64, batch: &[u8]) -> io::
         file.write_all(&[&MAGIC[..], &crc.finalize().to_le_bytes(), &created].concat())?;
         file.write_all(batch)?;
         file.sync_data()?;
-        std::fs::rename(&new, &path)
+        std::fs::rename(&new, &path)?;
+        // The name is durable with its folder only.
+        File::open(folder)?.sync_all()
     });
     if written.is_err() {
         // Half a file would take room that is missing already.
         std::fs::remove_file(&new).ok();
     }
     written
+}
+
+/// When the batch was made and its size, as far as the file system tells
+/// without the file being read.
+pub fn outside(path: &Path) -> (u64, u64) {
+    let Ok(metadata) = std::fs::metadata(path) else { return (u64::MAX, 0) };
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    // Without a time it is never too old.
+    let created_ms = modified.map_or(u64::MAX, |since| since.as_millis() as u64);
+    (created_ms, metadata.len().saturating_sub(HEADER_BYTES as u64))
 }
 
 /// When the batch was made, and the batch.

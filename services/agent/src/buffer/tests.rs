@@ -129,6 +129,29 @@ fn a_file_damaged_or_gone_while_running_is_skipped() {
     assert_eq!(buffer.size_bytes(), 0);
 }
 
+/// A folder in the file's place is an error that is neither "not found" nor
+/// "damaged", as is a disk that is away for a moment.
+#[test]
+fn a_batch_that_cannot_be_read_now_keeps_its_place() {
+    let folder = folder();
+    let mut buffer = open(&folder);
+    for number in 1..=2 {
+        buffer.add(batch(number), 0);
+    }
+    let path = files(&folder, "batch").remove(0);
+    let away = folder.path().join("away");
+    std::fs::rename(&path, &away).expect("moves");
+    std::fs::create_dir(&path).expect("makes");
+    assert!(buffer.oldest().is_none());
+    assert_eq!(buffer.batches(), 2);
+    let mut reopened = open(&folder);
+    assert!(reopened.oldest().is_none());
+    assert_eq!(reopened.batches(), 2);
+    std::fs::remove_dir(&path).expect("removes");
+    std::fs::rename(&away, &path).expect("moves back");
+    assert_eq!(drain(&mut reopened), [1, 2]);
+}
+
 #[test]
 fn what_a_crash_leaves_of_a_write_is_swept_and_other_files_stay() {
     let folder = folder();
