@@ -38,6 +38,12 @@ test: tools ## Run all tests; list those that were skipped
 test-deep: tools ## Run the fold's simulation with 100,000 seeds
 	TIDEGATE_SIM_SEEDS=100000 cargo test --locked --release --package tidegate-fold
 
+.PHONY: test-oracle
+test-oracle: tools ## Compare 10,000 PromQL answers with those of Prometheus' engine (needs Go)
+	@command -v go >/dev/null || { echo "missing: go (https://go.dev/dl)" >&2; exit 1; }
+	cd services/lib/promql/oracle && go build -o $(abspath $(TARGET))/promql-oracle .
+	TIDEGATE_ORACLE=$(abspath $(TARGET))/promql-oracle cargo test --locked --package tidegate-promql --test oracle -- --include-ignored
+
 .PHONY: lint
 lint: tools ## Check the format and the lints
 	cargo fmt --all --check

@@ -200,7 +200,8 @@ impl Expr {
             Self::Subquery(subquery) => subquery.at.is_some(),
             Self::Call(call) => {
                 let of_time = OF_THE_STEP.contains(&call.function.name);
-                let of_samples = call.function.name == "timestamp" && matches!(call.args.first(), Some(Self::Vector(_)));
+                let of_samples =
+                    call.function.name == "timestamp" && matches!(call.args.first(), Some(Self::Vector(_)));
                 (!of_time || of_samples) && call.args.iter().all(Self::is_step_invariant)
             }
             Self::Aggregate(aggregate) => aggregate.expr.is_step_invariant(),

@@ -178,7 +178,7 @@ impl Evaluator<'_> {
                     series.labels = without_name(&series.labels);
                     series.cells.iter_mut().flatten().for_each(|value| *value = negate(value));
                 }
-                Value::Vector(all_different(vector)?)
+                Value::Vector(merge_equal(vector)?)
             }
             Value::String(_) => return Err(EvalError::Type { expected: "a number", context: "a negation" }),
         })

@@ -163,7 +163,9 @@ fn histogram_growth(
         if [first, last].iter().any(|point| point.value.reset_hint != ResetHint::Gauge) {
             notes.add(Note::NotAGauge);
         }
-        return last.value.subtract(&first.value, notes).map(HistogramValue::into_gauge);
+        let coarsest = [first, last].iter().filter_map(|point| point.value.schema()).min().unwrap_or(0);
+        let last = last.value.at_schema(coarsest);
+        return last.subtract(&first.value, notes).map(HistogramValue::into_gauge);
     }
     if points.iter().any(|point| point.value.reset_hint == ResetHint::Gauge) {
         notes.add(Note::GaugeHistogram);
@@ -282,7 +284,7 @@ fn instant_histogram_change(
     if is_rate && (is_gauge(before) || is_gauge(last)) {
         notes.add(Note::GaugeHistogram);
     }
-    if !is_rate && !(is_gauge(before) && is_gauge(last)) {
+    if !(is_rate || is_gauge(before) && is_gauge(last)) {
         notes.add(Note::NotAGauge);
     }
     let was_reset = is_rate && last.value.is_reset_from(&before.value);

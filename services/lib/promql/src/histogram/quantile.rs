@@ -1,5 +1,7 @@
 //! Quantiles, fractions and the variance of histograms.
 
+use std::cmp::Ordering;
+
 use super::{Bucket, HistogramValue, Shape};
 use crate::kahan::KahanSum;
 use crate::notes::{Note, NoteSet};
@@ -115,18 +117,18 @@ impl HistogramValue {
             bucket = self.one_sided(bucket);
         }
         let Bucket { lower, upper, count, .. } = bucket;
-        seen = seen.min(self.count);
-        if seen < rank {
+        let up_to_found = seen.min(self.count);
+        if up_to_found < rank {
             if self.sum.is_nan() {
                 notes.add(Note::NanQuantile);
                 return f64::NAN;
             }
             return upper;
         }
-        if self.sum.is_nan() && seen + ordered.map(|bucket| bucket.count).sum::<f64>() < self.count {
+        if self.sum.is_nan() && ordered.fold(up_to_found, |seen, bucket| seen + bucket.count) < self.count {
             notes.add(Note::NanSkew);
         }
-        let rank = if forward { rank - (seen - count) } else { seen - rank };
+        let rank = if forward { rank - (up_to_found - count) } else { up_to_found - rank };
         interpolate(lower, upper, rank / count, is_custom || (lower <= 0.0 && upper >= 0.0))
     }
 
@@ -175,6 +177,9 @@ fn distribution_quantile(buckets: &[Bucket], phi: f64) -> f64 {
                 // The sketch's bucket of zero and of what is nearly zero.
                 return 0.0;
             }
+            if bucket.lower == bucket.upper {
+                return bucket.lower;
+            }
             let part = ((rank - before) / bucket.count).clamp(0.0, 1.0);
             return interpolate(bucket.lower, bucket.upper, part, true);
         }
@@ -184,9 +189,6 @@ fn distribution_quantile(buckets: &[Bucket], phi: f64) -> f64 {
 }
 
 fn interpolate(lower: f64, upper: f64, part: f64, linear: bool) -> f64 {
-    if lower == upper {
-        return lower;
-    }
     if linear {
         return lower + (upper - lower) * part;
     }
@@ -236,7 +238,8 @@ pub(crate) fn classic_quantile(phi: f64, buckets: &mut Vec<ClassicBucket>) -> (f
     let Some(total) = total else { return (f64::NAN, forced) };
     let mut rank = phi * total;
     let last = buckets.len() - 1;
-    let index = buckets[..last].partition_point(|bucket| bucket.count < rank);
+    // A rank of NaN is in no bucket but the last.
+    let index = buckets[..last].partition_point(|bucket| bucket.count.partial_cmp(&rank).is_none_or(Ordering::is_lt));
     let value = if index == last {
         buckets[last - 1].upper
     } else if index == 0 && buckets[0].upper <= 0.0 {

@@ -137,6 +137,7 @@ impl<'a> Parser<'a> {
         Ok(left)
     }
 
+    #[expect(clippy::boxed_local, reason = "nested powers recurse through here: frames have to be small")]
     fn operation(&mut self, op: BinaryOp, left: Box<Node>) -> Result<Box<Node>, ParseError> {
         let operator = self.advance()?;
         let modifiers = self.binary_modifiers()?;
