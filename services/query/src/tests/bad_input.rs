@@ -24,7 +24,7 @@ async fn bad_parameters_are_bad_data() {
         (vec![("query", "")], "missing"),
         (vec![("query", "sum(")], "query"),
         (vec![("query", "no_such_function(m)")], "no_such_function"),
-        (vec![("query", "m{a=~\"(\"}")], "illegal regex"),
+        (vec![("query", "m{a=~\"(\"}")], "illegal regular expression"),
         (vec![("query", "m"), ("time", "yesterday")], "time"),
         (vec![("query", "m"), ("time", "NaN")], "time"),
         (vec![("query", "m"), ("time", "1e300")], "time"),
