@@ -22,6 +22,7 @@ mod writer;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,6 +42,9 @@ use crate::folder::{self, FolderError};
 
 const HOLDS: &str = "tidegate event log";
 const FORMAT_VERSION: u32 = 1;
+/// Records up to this size are taken by a full log too: without ticks the time
+/// of the fold would stand, nothing would close, and nothing be committed.
+const TICK_BYTES: usize = 8;
 
 /// See the crate's and the module's description.
 pub struct EmbeddedLog {
@@ -57,6 +61,8 @@ struct Shared {
     clock: ClockFn,
     engine: Engine<Files>,
     topics: HashMap<Topic, Vec<Partition>>,
+    /// metrics-raw holds all that it may, and none of it can go.
+    full: AtomicBool,
 }
 
 impl EmbeddedLog {
@@ -79,7 +85,7 @@ impl EmbeddedLog {
             (topic, bounds.into_iter().map(|bounds| Partition::new(bounds, tail_bytes)).collect())
         });
         let assigned = watch::Sender::new((0..config.partitions).collect());
-        let shared = Arc::new(Shared { topics: topics.collect(), config, clock, engine });
+        let shared = Arc::new(Shared { topics: topics.collect(), config, clock, engine, full: AtomicBool::new(false) });
         let writer = Writer::start(Arc::clone(&shared))?;
         let retention = Retention::start(Arc::clone(&shared))?;
         Ok(Self { shared, epochs: meta.epochs, assigned, writer, retention })
@@ -113,8 +119,12 @@ impl Drop for EmbeddedLog {
 }
 
 impl Shared {
+    fn partitions(&self, topic: Topic) -> &[Partition] {
+        self.topics.get(&topic).map_or(&[], Vec::as_slice)
+    }
+
     fn partition(&self, topic: Topic, partition: u16) -> Result<&Partition, LogError> {
-        let found = self.topics.get(&topic).and_then(|partitions| partitions.get(usize::from(partition)));
+        let found = self.partitions(topic).get(usize::from(partition));
         found.ok_or(LogError::UnknownPartition { topic: topic.name(), partition })
     }
 
@@ -147,6 +157,13 @@ impl EventLog for EmbeddedLog {
         }
         if records.is_empty() {
             return Ok(Vec::new());
+        }
+        let is_tick = |payload: &Bytes| payload.len() <= TICK_BYTES;
+        if topic == Topic::MetricsRaw
+            && self.shared.full.load(Ordering::Relaxed)
+            && !records.iter().all(|(_, payload)| is_tick(payload))
+        {
+            return Err(LogError::Overloaded);
         }
         let (answer, answered) = oneshot::channel();
         self.writer.send(Request { topic, records, answer })?;

@@ -119,7 +119,8 @@ pub trait EventLog: Send + Sync + 'static {
     /// Offset that `group` committed last.
     async fn committed(&self, topic: Topic, group: &str, partition: u16) -> Result<Option<u64>, LogError>;
 
-    /// Remembers that `group` needs nothing before `offset`.
+    /// Remembers that `group` needs nothing before `offset`. Of metrics-raw a
+    /// log keeps what a group that ever committed may still need.
     async fn commit(&self, topic: Topic, group: &str, partition: u16, offset: u64) -> Result<(), LogError>;
 
     /// Now, by the clock that stamps records; for ticks and clock checks.

@@ -8,10 +8,12 @@ use tidegate_eventlog::Topic;
 pub struct LogConfig {
     /// Partitions of each topic. Fixed once the log is made.
     pub partitions: u16,
-    /// Records of metrics-raw that are older are dropped.
+    /// Records of metrics-raw that are older are dropped, once every group
+    /// that commits offsets has committed past them.
     pub raw_retention_ms: u64,
     /// Size of metrics-raw on disk, all partitions together, above which the
-    /// oldest records are dropped even if they are younger.
+    /// oldest records are dropped even if they are younger. Where a group
+    /// still needs them, new ones are refused instead.
     pub raw_retention_bytes: u64,
     pub rollup_retention_ms: u64,
     pub rollup_retention_bytes: u64,
@@ -56,12 +58,11 @@ impl LogConfig {
         }
     }
 
-    /// Of one partition.
+    /// Of all partitions together.
     pub(super) fn retention_bytes(&self, topic: Topic) -> u64 {
-        let all = match topic {
+        match topic {
             Topic::MetricsRaw => self.raw_retention_bytes,
             Topic::MetricsRollup => self.rollup_retention_bytes,
-        };
-        all / u64::from(self.partitions.max(1))
+        }
     }
 }

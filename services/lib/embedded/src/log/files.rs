@@ -1,6 +1,6 @@
 //! The log's files: keyspaces, keys, and what is done with them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
 
@@ -158,6 +158,25 @@ impl Files {
     pub fn committed(&self, topic: Topic, group: &str, partition: u16) -> Result<Option<u64>, EngineError> {
         let committed = self.meta.get(commit_key(topic, group, partition))?;
         committed.map(|offset| u64_of(&offset)).transpose()
+    }
+
+    /// Of each partition the first record that some group still needs: all of
+    /// them while there is no group, or one that has not committed there yet.
+    pub fn needed_from(&self, topic: Topic) -> Result<Vec<u64>, EngineError> {
+        let partitions = self.keyspaces(topic).len();
+        let mut by_group: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        let prefix = meta_key("committed", topic, "");
+        for item in self.meta.prefix(&prefix) {
+            let (key, offset) = item.into_inner()?;
+            let key = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
+            let Some((partition, group)) = key.split_once('/') else { continue };
+            let offsets = by_group.entry(group.to_owned()).or_insert_with(|| vec![0; partitions]);
+            if let Some(needed) = partition.parse::<usize>().ok().and_then(|partition| offsets.get_mut(partition)) {
+                *needed = u64_of(&offset)?;
+            }
+        }
+        let lowest = |partition| by_group.values().map(|offsets: &Vec<u64>| offsets[partition]).min().unwrap_or(0);
+        Ok((0..partitions).map(lowest).collect())
     }
 
     pub fn commit(&self, topic: Topic, group: &str, partition: u16, offset: u64) -> Result<(), EngineError> {

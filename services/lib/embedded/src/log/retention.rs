@@ -1,6 +1,11 @@
 //! Drops old records, by time and by size.
+//!
+//! Of metrics-raw only what every group has committed past: what is not folded
+//! yet exists nowhere else. When that leaves more than the log may hold,
+//! appends are refused until a group commits.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,6 +15,9 @@ use tidegate_eventlog::{Bounds, LogError, Topic};
 
 use super::Shared;
 use crate::engine::EngineError;
+
+/// Pause between two turns while appends are refused.
+const PAUSE_WHEN_FULL: Duration = Duration::from_secs(1);
 
 pub(super) struct Retention {
     stop: Mutex<Option<SyncSender<()>>>,
@@ -21,10 +29,12 @@ impl Retention {
         let (stop, stopped) = sync_channel(0);
         let interval = Duration::from_millis(shared.config.retention_interval_ms.max(1));
         let run = move || {
-            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+            let mut pause = Duration::ZERO;
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 if let Err(error) = apply(&shared) {
                     tracing::error!(%error, "retention of the log failed; it is tried again");
                 }
+                pause = if shared.full.load(Ordering::Relaxed) { interval.min(PAUSE_WHEN_FULL) } else { interval };
             }
         };
         let thread = std::thread::Builder::new()
@@ -45,19 +55,72 @@ impl Retention {
 }
 
 pub(super) fn apply(shared: &Shared) -> Result<(), EngineError> {
-    let now_ms = (shared.clock)();
-    for (topic, partitions) in &shared.topics {
-        let age_ms = i64::try_from(shared.config.retention_ms(*topic)).unwrap_or(i64::MAX);
-        let oldest_ms = now_ms.saturating_sub(age_ms);
-        for (partition, state) in (0u16..).zip(partitions) {
-            let bounds = state.bounds();
-            let by_age = first_since(shared, *topic, partition, bounds, oldest_ms)?;
-            let start = by_age.max(first_within_size(shared, *topic, partition, bounds)?);
-            if start > bounds.start {
-                tracing::debug!(topic = topic.name(), partition, from = bounds.start, to = start, "records expired");
-                shared.truncate_start(*topic, partition, start)?;
-            }
+    for topic in Topic::ALL {
+        let kept = cut(shared, topic)?;
+        if topic == Topic::MetricsRaw {
+            tell(shared, kept)?;
         }
+    }
+    Ok(())
+}
+
+/// What would have been dropped if no group needed it.
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    records: u64,
+    over_size: bool,
+}
+
+fn cut(shared: &Shared, topic: Topic) -> Result<Kept, EngineError> {
+    let age_ms = i64::try_from(shared.config.retention_ms(topic)).unwrap_or(i64::MAX);
+    let oldest_ms = (shared.clock)().saturating_sub(age_ms);
+    let needed = match topic {
+        Topic::MetricsRaw => Some(shared.engine.read(|files| files.needed_from(topic))?),
+        // Only a cache of what the rollup can publish again.
+        Topic::MetricsRollup => None,
+    };
+    let mut kept = Kept::default();
+    for (partition, state) in (0u16..).zip(shared.partitions(topic)) {
+        let bounds = state.bounds();
+        let by_age = first_since(shared, topic, partition, bounds, oldest_ms)?;
+        let by_size = first_within_size(shared, topic, partition, bounds)?;
+        let wanted = by_age.max(by_size);
+        let needed = needed.as_ref().and_then(|needed| needed.get(usize::from(partition)).copied());
+        let start = needed.map_or(wanted, |needed| wanted.min(needed.max(bounds.start)));
+        kept.records += wanted - start;
+        kept.over_size |= by_size > start;
+        if start > bounds.start {
+            tracing::debug!(topic = topic.name(), partition, from = bounds.start, to = start, "records expired");
+            shared.truncate_start(topic, partition, start)?;
+        }
+    }
+    Ok(kept)
+}
+
+/// Refuses or takes appends from now on, and says why.
+fn tell(shared: &Shared, kept: Kept) -> Result<(), EngineError> {
+    let topic = Topic::MetricsRaw;
+    let mut size_bytes = 0;
+    for partition in 0..shared.config.partitions {
+        size_bytes += shared.engine.read(|files| files.size_bytes(topic, partition))?;
+    }
+    let limit_bytes = shared.config.retention_bytes(topic);
+    let full = kept.over_size && size_bytes > limit_bytes;
+    let was_full = shared.full.swap(full, Ordering::Relaxed);
+    if full {
+        if !was_full {
+            tracing::error!(
+                size_bytes,
+                limit_bytes,
+                records_needed = kept.records,
+                "the log is full of records that are not folded yet: appends are refused until a group commits"
+            );
+        }
+    } else if was_full {
+        tracing::info!(size_bytes, limit_bytes, "the log takes appends again");
+    } else if kept.records > 0 {
+        let records = kept.records;
+        tracing::warn!(records, size_bytes, limit_bytes, "old records of the log are kept: they are not folded yet");
     }
     Ok(())
 }
@@ -90,10 +153,10 @@ fn first_since(
     Ok(start)
 }
 
-/// Where the partition would have to start to fit its share of the disk, if all
-/// records were of the same size.
+/// Where the partition would have to start to fit an even share of the disk, if
+/// all records were of the same size.
 fn first_within_size(shared: &Shared, topic: Topic, partition: u16, bounds: Bounds) -> Result<u64, EngineError> {
-    let limit_bytes = shared.config.retention_bytes(topic);
+    let limit_bytes = shared.config.retention_bytes(topic) / u64::from(shared.config.partitions.max(1));
     let size_bytes = shared.engine.read(|files| files.size_bytes(topic, partition))?;
     if size_bytes <= limit_bytes {
         return Ok(bounds.start);

@@ -187,6 +187,7 @@ async fn old_records_expire() {
     }
     log.append(Topic::MetricsRollup, vec![(0, Bytes::new())]).await.expect("append");
     clock.set(1_000_000 + 60_500);
+    log.commit(RAW, "rollup", 0, 100).await.expect("commit");
     log.apply_retention().await.expect("retention");
     assert_eq!(log.bounds(RAW, 0).await.expect("bounds"), Bounds { start: 51, end: 100 });
     let gone = log.fetch(RAW, 0, 50, 1_000, Duration::ZERO).await;
@@ -210,14 +211,9 @@ async fn records_leave_the_disk_when_it_is_too_much() {
     let log = EmbeddedLog::open(folder.path(), config).expect("open");
     let mut state = 7u64;
     for _ in 0..60 {
-        // Noise, so that compression gains nothing.
-        let noise = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        });
-        let payload: Bytes = noise.take(1 << 20).collect::<Vec<u8>>().into();
-        log.append(RAW, vec![(0, payload)]).await.expect("append");
+        log.append(RAW, vec![(0, noise(1 << 20, &mut state))]).await.expect("append");
     }
+    log.commit(RAW, "rollup", 0, 60).await.expect("commit");
     let mut start = 0;
     for _ in 0..100 {
         log.apply_retention().await.expect("retention");
@@ -230,6 +226,66 @@ async fn records_leave_the_disk_when_it_is_too_much() {
     assert!(start > 20, "starts at {start}");
     let first = log.fetch(RAW, 0, start, 1, Duration::ZERO).await.expect("fetch");
     assert_eq!(first.records[0].offset, start);
+}
+
+/// Compression gains nothing on it.
+fn noise(size_bytes: usize, state: &mut u64) -> Bytes {
+    let next = std::iter::repeat_with(|| {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (*state >> 56) as u8
+    });
+    next.take(size_bytes).collect::<Vec<u8>>().into()
+}
+
+#[tokio::test]
+async fn records_stay_until_every_group_has_committed_past_them() {
+    let folder = tempfile::tempdir().expect("folder");
+    let clock = ManualClock::new(1_000_000);
+    let config = LogConfig { raw_retention_ms: 10_000, ..config() };
+    let log = EmbeddedLog::open_with_clock(folder.path(), config, clock.as_fn()).expect("open");
+    for _ in 0..20 {
+        append(&log, 0, 10).await.expect("append");
+        append(&log, 1, 10).await.expect("append");
+    }
+    clock.set(9_000_000);
+    let starts = async || {
+        log.apply_retention().await.expect("retention");
+        let first = log.bounds(RAW, 0).await.expect("bounds").start;
+        (first, log.bounds(RAW, 1).await.expect("bounds").start)
+    };
+    assert_eq!(starts().await, (0, 0), "nobody has read them");
+    log.commit(RAW, "rollup", 0, 15).await.expect("commit");
+    assert_eq!(starts().await, (15, 0), "partition 1 is not read yet");
+    log.commit(RAW, "rollup", 1, 20).await.expect("commit");
+    log.commit(RAW, "copier", 1, 3).await.expect("commit");
+    log.commit(RAW, "rollup", 0, 20).await.expect("commit");
+    assert_eq!(starts().await, (15, 3), "the slowest group counts, one that has not committed too");
+    let first = log.fetch(RAW, 0, 15, 1, Duration::ZERO).await.expect("fetch").records[0].offset;
+    assert_eq!(first, 15);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_full_of_needed_records_refuses_more() {
+    let folder = tempfile::tempdir().expect("folder");
+    let config = LogConfig { raw_retention_bytes: 3 * (4 << 20), tail_cache_bytes: 0, ..config() };
+    let log = EmbeddedLog::open(folder.path(), config).expect("open");
+    let (mut state, mut stored) = (7u64, 0);
+    let refused = loop {
+        log.apply_retention().await.expect("retention");
+        match log.append(RAW, vec![(0, noise(1 << 20, &mut state))]).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 200, "the log grows without bound");
+    };
+    assert!(matches!(refused, LogError::Overloaded), "{refused:?}");
+    assert_eq!(log.bounds(RAW, 0).await.expect("bounds"), Bounds { start: 0, end: stored });
+    append(&log, 0, 1).await.expect("ticks still go in");
+    log.append(Topic::MetricsRollup, vec![(0, Bytes::from_static(&[1; 100]))]).await.expect("another topic");
+    log.commit(RAW, "rollup", 0, stored).await.expect("commit");
+    log.apply_retention().await.expect("retention");
+    append(&log, 0, 1_000).await.expect("there is room again");
+    assert!(log.bounds(RAW, 0).await.expect("bounds").start > 0);
 }
 
 #[tokio::test]
