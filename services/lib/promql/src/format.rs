@@ -1,4 +1,6 @@
-//! Floats and histograms as text, as Prometheus writes them.
+//! Floats, histograms and queries as text, as Prometheus writes them.
+
+mod expr;
 
 use std::fmt;
 

@@ -26,10 +26,21 @@
 //! histogram_quantile(0.99, sum by (endpoint, le) (rate(http_request_duration_seconds_bucket[5m])))
 //! ```
 //!
-//! Unlike in Prometheus: `\d`, `\w`, `\s` in regular expressions know Unicode, and
-//! a literal `{` has to be escaped; a sum of a distribution and a native histogram
-//! is left out, with a warning; a subquery over a distribution sees one value a
-//! step, so `rate` of it is not a sum.
+//! The oracle is the engine of Prometheus 3.15 (`oracle/`, `make test-oracle`).
+//! Left out: what needs a feature flag there. Different on purpose:
+//!
+//! - `\d`, `\w`, `\s` in regular expressions know Unicode, and a literal `{` has to
+//!   be escaped; strings have to be UTF-8.
+//! - Bounds of exponential buckets are correctly rounded (seen in `count_values` of
+//!   histograms only), empty buckets are as none, and NaN observations do not
+//!   move a quantile to another bucket.
+//! - Of annotations all are given, where Prometheus keeps an operator's last at each
+//!   step; there is none of conflicting counter resets, which follow from the
+//!   chunks that samples lie in there.
+//! - Of several stale markers in one window only the last is known.
+//! - A sum of a distribution and a native histogram is left out, with a warning; a
+//!   subquery over a distribution sees one value a step, so `rate` of it is not
+//!   a sum.
 //!
 //! ```
 //! let expr = tidegate_promql::parse("sum by (job) (rate(http_requests_total[5m]))")?;

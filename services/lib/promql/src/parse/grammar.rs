@@ -282,6 +282,22 @@ impl<'a> Parser<'a> {
         Ok(sign * self.number_or_duration()?)
     }
 
+    /// Unlike elsewhere, a sign may stand before parentheses.
+    fn offset_seconds(&mut self) -> Result<f64, ParseError> {
+        let sign = match self.token.kind {
+            Kind::Operator(BinaryOp::Add) => 1.0,
+            Kind::Operator(BinaryOp::Sub) => -1.0,
+            _ => return self.signed_seconds("offset", 0),
+        };
+        self.advance()?;
+        if !self.take_if(Kind::LeftParen)? {
+            return Ok(sign * self.signed_seconds("offset", 0)?);
+        }
+        let seconds = self.signed_seconds("offset", MAX_DEPTH)?;
+        self.expect(Kind::RightParen, "offset", "\")\"")?;
+        Ok(sign * seconds)
+    }
+
     fn millis(&self, seconds: f64, start: usize) -> Result<i64, ParseError> {
         let text = || self.lexer.text_from(start, self.last_end).trim().to_owned();
         literal::millis(seconds).ok_or_else(|| ParseError::DurationTooLarge { text: text() })
@@ -331,7 +347,7 @@ impl<'a> Parser<'a> {
     fn offset_of(&mut self, mut node: Box<Node>) -> Result<Box<Node>, ParseError> {
         self.advance()?;
         let start = self.token.start;
-        let seconds = self.signed_seconds("offset", 1)?;
+        let seconds = self.offset_seconds()?;
         let millis = self.millis(seconds, start)?;
         let message =
             "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery";

@@ -147,6 +147,7 @@ fn numbers_and_durations() {
     same("x[90]", "x[1m30s]");
     same("x[+5m:0x1e ]", "x[300:30]");
     same("x offset 1.5", "x offset 1s500ms");
+    same("x offset -(-5)", "x offset 5");
     same("x @ 5m", "x @ 300");
 }
 

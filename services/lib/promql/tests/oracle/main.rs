@@ -122,6 +122,18 @@ fn recorded_cases_answer_as_prometheus_did() {
 }
 
 #[test]
+fn what_is_formatted_parses_to_the_same() {
+    for query in (0..40).flat_map(|seed| case(seed).queries) {
+        let Ok(expr) = tidegate_promql::parse(&query.expr) else { continue };
+        let text = expr.to_string();
+        let again = tidegate_promql::parse(&text).map(|expr| expr.to_string());
+        assert_eq!(again.as_ref(), Ok(&text), "{}", query.expr);
+        // NaN is no reason to differ.
+        assert_eq!(tidegate_promql::parse(&text).map(|expr| format!("{expr:?}")), Ok(format!("{expr:?}")));
+    }
+}
+
+#[test]
 fn cases_have_every_function() {
     let written: String = (0..100).flat_map(|seed| case(seed).queries).map(|query| query.expr + "\n").collect();
     let missing: Vec<_> =
