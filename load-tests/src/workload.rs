@@ -1,5 +1,6 @@
-//! Generated host metrics: half gauges that walk at random, half counters, scraped at a fixed interval with a few
-//! milliseconds of jitter. The same seed gives the same values on every machine.
+//! Generated host metrics, scraped at a fixed interval with a few milliseconds of jitter: half are gauges that walk at
+//! random, a quarter are counters whose rate wavers, a quarter are counters of what does not happen (errors, idle
+//! devices). The same seed gives the same values on every machine.
 
 use std::time::Duration;
 
@@ -118,11 +119,16 @@ enum Source {
     Pages { pages: i64 },
     /// Bytes or events, at a rate that wavers around its own mean.
     Counter { total: u64, mean: u64 },
+    /// Errors, or the bytes of a device that nobody uses.
+    Idle { total: u64 },
 }
 
 impl Source {
     fn new(metric: usize, random: &mut Random) -> Self {
         if is_counter(metric) {
+            if !metric.is_multiple_of(2) {
+                return Self::Idle { total: random.next() % (1 << 20) };
+            }
             // Means from a few a second to some ten thousand, evenly over the magnitudes.
             let mean = 1 + ((random.next() % 1000) << (random.next() % 10));
             Self::Counter { total: random.next() % (1 << 36), mean }
@@ -147,6 +153,7 @@ impl Source {
                 *total += *mean + random.next() % *mean;
                 *total as f64
             }
+            Self::Idle { total } => *total as f64,
         }
     }
 }
