@@ -33,8 +33,9 @@ pub use error::Error;
 /// Members of this group share the shards among them.
 const GROUP: &str = "compactor";
 
-/// Samples may be six days late, and a rebuild needs all of an hour's rows.
-const MIN_HOT_RETENTION_DAYS: u32 = 7;
+/// Samples may be six days late, a rebuild needs all of an hour's rows, and
+/// days leave whole.
+const MIN_HOT_RETENTION_DAYS: u32 = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,7 +49,7 @@ pub struct Config {
     pub poll_seconds: u32,
     /// Days that the archive keeps windows of 5 s; 0: for ever.
     pub retention_5s_days: u32,
-    /// Days that the hot store keeps rows, at least 7.
+    /// Days that the hot store keeps rows, at least 8.
     pub hot_retention_days: u32,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidegate_coldstore::{Archive, ArchiveError};
 use tidegate_eventlog::{EventLog, Topic};
-use tidegate_hotstore::{HotStore, HourRow};
+use tidegate_hotstore::{HotStore, HourRow, StoreError};
 use tidegate_model::time::{HOUR_MS, day_of, hour_start_ms};
 use tidegate_runtime::Part;
 use tokio::time::Instant;
@@ -14,12 +14,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::due::{DueHour, Pending, Settle, Waiting};
 use crate::metrics::Metrics;
-use crate::retention::{expire_archive, expire_hot, hot_cut};
+use crate::retention::{SteadyClock, expire_archive, expire_hot, folded_through_ms, hot_cut, oldest_unarchived_hour};
 use crate::ship::ship_hour;
 use crate::{Config, Error, GROUP};
 
 /// Between two looks for what is past its retention.
 const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+
+/// How long the clock must have gone without a jump before anything is deleted
+/// by it: a machine may start with a wrong one.
+const STEADY_FOR: Duration = Duration::from_secs(900);
 
 /// Longest wait before an hour that failed is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -36,7 +40,11 @@ pub struct Service {
     /// Hours that are wholly shipped, but for their `_SUCCESS` marker.
     unmarked: BTreeSet<u32>,
     looked_for_unmarked: bool,
+    clock: SteadyClock,
+    steady_for: Duration,
     next_retention: Instant,
+    /// Since when days are kept beyond their retention.
+    holding_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy)]
@@ -65,7 +73,10 @@ impl Service {
             failed: HashMap::new(),
             unmarked: BTreeSet::new(),
             looked_for_unmarked: false,
+            clock: SteadyClock::default(),
+            steady_for: STEADY_FOR,
             next_retention: Instant::now(),
+            holding_since: None,
         }
     }
 
@@ -104,10 +115,15 @@ impl Service {
         if let Err(error) = self.mark_complete().await {
             tracing::warn!(%error, "cannot mark hours as complete in the archive");
         }
+        let now = Instant::now();
+        let steady = self.clock.observe(self.log.now_ms(), now) >= self.steady_for;
         // One member does it for all.
-        if shards.contains(&0) && Instant::now() >= self.next_retention {
-            self.retain(pending.oldest_unshipped).await;
-            self.next_retention = Instant::now() + RETENTION_EVERY;
+        if shards.contains(&0) && steady && now >= self.next_retention {
+            match self.retain().await {
+                Ok(Retained::Done) => self.next_retention = now + RETENTION_EVERY,
+                Ok(Retained::NotFolded) => {}
+                Err(error) => tracing::warn!(%error, "cannot delete old days from the store"),
+            }
         }
     }
 
@@ -202,18 +218,32 @@ impl Service {
         Ok(())
     }
 
-    async fn retain(&self, oldest_unshipped: Option<u32>) {
-        let today = day_of(self.log.now_ms());
-        let cut = hot_cut(today, self.config.hot_retention_days, oldest_unshipped);
+    /// Deletes what is past its retention as far as the log is folded.
+    async fn retain(&mut self) -> Result<Retained, StoreError> {
+        // Progress before the marks, as in `look`.
+        let progress = self.store.all_progress().await?;
+        let rows = self.store.read_hours().await?;
+        let (epoch, partitions) = (self.log.epoch(Topic::MetricsRaw), self.log.partitions(Topic::MetricsRaw));
+        let Some(folded_ms) = folded_through_ms(&progress, epoch, partitions) else { return Ok(Retained::NotFolded) };
+        let today = day_of(self.log.now_ms().min(folded_ms));
+        let held_for = self.holding_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let cut = hot_cut(today, self.config.hot_retention_days, oldest_unarchived_hour(&rows), held_for);
         self.metrics.held_days.set(cut.held_days.into());
-        if let Err(error) = expire_hot(&*self.store, cut).await {
-            tracing::warn!(%error, "cannot delete old days from the store");
-        }
+        self.holding_since = (cut.held_days > 0).then(|| self.holding_since.unwrap_or_else(Instant::now));
         match expire_archive(&self.archive, &self.config, today).await {
             Ok(deleted) => _ = self.metrics.expired_objects.inc_by(deleted),
             Err(error) => tracing::warn!(%error, "cannot delete old hours from the archive"),
         }
+        expire_hot(&*self.store, cut).await?;
+        Ok(Retained::Done)
     }
+}
+
+/// How a look for what is past its retention ended.
+enum Retained {
+    Done,
+    /// A partition of the log has no progress yet.
+    NotFolded,
 }
 
 /// Hours of which every shard is shipped as it is.

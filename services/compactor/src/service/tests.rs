@@ -2,7 +2,8 @@ use std::fs;
 
 use prometheus_client::registry::Registry;
 use tidegate_eventlog::memory::MemoryLog;
-use tidegate_model::TenantId;
+use tidegate_model::time::DAY_MS;
+use tidegate_model::{Clock, Progress, SourceId, TenantId};
 use tidegate_runtime::Health;
 
 use super::*;
@@ -27,6 +28,24 @@ fn setup(archive: Archive) -> Setup {
     let service =
         Service::new(config, Arc::new(log), pipe.store.clone(), archive.clone(), metrics, health.part("compactor"));
     Setup { pipe, archive, health, service }
+}
+
+impl Setup {
+    /// The log's clock says so, and all of the log is folded.
+    async fn at(&mut self, now_ms: i64) {
+        let log = MemoryLog::with_clock(1, Arc::new(move || now_ms));
+        let clock = Clock { era: 0, effective_ms: now_ms };
+        let progress = Progress {
+            source: SourceId { epoch: log.epoch(Topic::MetricsRaw), partition: 0 },
+            resume_offset: 0,
+            resume_clock: clock,
+            closed_through: clock,
+            position: now_ms as u64,
+            ledger: BTreeMap::new(),
+        };
+        self.pipe.store.save_progress(progress).await.unwrap();
+        self.service.log = Arc::new(log);
+    }
 }
 
 async fn one_sample(pipe: &mut Pipe) {
@@ -105,13 +124,67 @@ async fn old_days_leave_both_store_and_archive() {
     let mut setup = setup(Archive::in_memory());
     one_sample(&mut setup.pipe).await;
     setup.service.round(&[0]).await;
-    let later_ms = HOUR_START_MS + 40 * 86_400_000;
-    setup.service.log = Arc::new(MemoryLog::with_clock(1, Arc::new(move || later_ms)));
-    setup.service.next_retention = Instant::now();
+    let later_ms = HOUR_START_MS + 40 * DAY_MS;
+    setup.at(later_ms).await;
+    setup.service.steady_for = Duration::ZERO;
     setup.service.round(&[0]).await;
     assert!(setup.pipe.store.rows().is_empty());
     assert!(setup.archive.objects().await.unwrap().is_empty());
     assert_eq!(setup.service.metrics.expired_objects.get(), 1);
+}
+
+/// A machine that crashed and starts again long after: the rows of its last
+/// hour were never shipped, and the hour is not over for the log before the
+/// first tick.
+#[tokio::test]
+async fn what_was_never_shipped_outlives_a_long_standstill() {
+    for days in [9, 20, 400] {
+        let mut setup = setup(Archive::in_memory());
+        one_sample(&mut setup.pipe).await;
+        // As of the crash.
+        setup.at(HOUR_START_MS + AFTER_MS).await;
+        let later_ms = HOUR_START_MS + days * DAY_MS;
+        setup.service.log = Arc::new(MemoryLog::with_clock(1, Arc::new(move || later_ms)));
+        setup.service.steady_for = Duration::ZERO;
+        let not_before = Instant::now() + Duration::from_secs(60);
+        setup.service.failed.insert((0, HOUR), Failed { times: 1, not_before });
+        setup.service.round(&[0]).await;
+        assert!(setup.archive.objects().await.unwrap().is_empty());
+        assert_eq!(setup.pipe.store.rows().len(), 1, "after {days} days, before the first tick");
+    }
+}
+
+/// An hour whose mark is all that is wrong with it: late samples that wait for
+/// a rebuild, or another member's shard.
+#[tokio::test]
+async fn an_hour_that_cannot_be_shipped_holds_its_day() {
+    for shipped in [None, Some(Clock::default())] {
+        let mut setup = setup(Archive::in_memory());
+        one_sample(&mut setup.pipe).await;
+        if let Some(shipped) = shipped {
+            setup.pipe.store.ship_hour(crate::fixture::SOURCE, HOUR, shipped).await.unwrap();
+        }
+        setup.at(HOUR_START_MS + 20 * DAY_MS).await;
+        setup.service.steady_for = Duration::ZERO;
+        setup.service.retain().await.unwrap();
+        assert_eq!(setup.pipe.store.rows().len(), 1, "{shipped:?}");
+        assert_eq!(setup.service.metrics.held_days.get(), 12);
+        let held_for = Duration::from_secs(8 * 86_400);
+        setup.service.holding_since = Some(Instant::now().checked_sub(held_for).expect("a clock that can go back"));
+        setup.service.retain().await.unwrap();
+        assert!(setup.pipe.store.rows().is_empty(), "held for as long as a retention, and older than two");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_deletes_nothing() {
+    let mut setup = setup(Archive::in_memory());
+    one_sample(&mut setup.pipe).await;
+    setup.service.round(&[0]).await;
+    setup.at(HOUR_START_MS + 4_000 * DAY_MS).await;
+    setup.service.round(&[0]).await;
+    assert_eq!(setup.pipe.store.rows().len(), 1);
+    assert_eq!(setup.archive.objects().await.unwrap().len(), 1);
 }
 
 #[test]
@@ -140,8 +213,8 @@ async fn the_target_stops_when_told() {
 
 #[test]
 fn impossible_settings_are_refused() {
-    let short = Config { hot_retention_days: 6, ..Config::default() };
-    assert!(matches!(short.check(), Err(Error::HotRetention { days: 6, least: 7 })));
+    let short = Config { hot_retention_days: 7, ..Config::default() };
+    assert!(matches!(short.check(), Err(Error::HotRetention { days: 7, least: 8 })));
     assert!(matches!(Config { poll_seconds: 0, ..Config::default() }.check(), Err(Error::PollZero)));
     assert!(serde_json::from_str::<Config>(r#"{"settle_second": 1}"#).is_err());
 }
