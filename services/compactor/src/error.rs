@@ -18,8 +18,10 @@ pub enum Error {
     #[error("a row of series {metric_id} of tenant {tenant}, minute {minute}: {source}")]
     Chunk { tenant: TenantId, metric_id: MetricId, minute: u32, source: StoredError },
     /// Rows without labels cannot be archived; the hour waits for them.
-    #[error("{count} series of shard {shard} hour {hour} have rows but no labels, the first is {first}")]
-    UnknownSeries { shard: u16, hour: u32, count: usize, first: MetricId },
+    #[error(
+        "{count} series of tenant {tenant} shard {shard} hour {hour} have rows but no labels, the first is {first}"
+    )]
+    UnknownSeries { tenant: TenantId, shard: u16, hour: u32, count: usize, first: MetricId },
     #[error("a worker stopped: {0}")]
     Worker(#[from] tokio::task::JoinError),
 }

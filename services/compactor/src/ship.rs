@@ -31,40 +31,42 @@ pub struct Shipped {
     pub bytes: u64,
 }
 
+impl Shipped {
+    fn add(&mut self, other: Self) {
+        self.objects += other.objects;
+        self.unchanged += other.unchanged;
+        self.rows += other.rows;
+        self.samples += other.samples;
+        self.bytes += other.bytes;
+    }
+}
+
 /// Puts the hour's objects and then marks it as shipped up to `due.touched`,
 /// which was read before the rows are: what closes meanwhile may be in the
-/// object and brings a rebuild all the same.
+/// object and brings a rebuild all the same. When a tenant's object fails, the
+/// others are put, the hour is not marked, and the first error is the answer.
 pub async fn ship_hour(
     store: &dyn HotStore,
     archive: &Archive,
     partitions: u16,
     due: &DueHour,
 ) -> Result<Shipped, Error> {
-    let started = Instant::now();
     let gathered = Gathered::read(store, due.shard, partitions, due.hour).await?;
     let labels = Arc::new(read_labels(store, partitions, due, &gathered).await?);
-    let mut shipped = Shipped::default();
+    let (mut shipped, mut first_error) = (Shipped::default(), None);
     for (tenant, rows) in gathered.tenants {
         let key = HourKey { tenant: tenant.clone(), hour: due.hour, shard: due.shard };
-        let (labels, touched) = (labels.clone(), due.touched.clone());
-        let hour = tokio::task::spawn_blocking(move || encode(key, &rows, &labels, &touched)).await??;
-        let outcome = archive.put_hour(&hour).await?;
-        shipped.objects += 1;
-        shipped.unchanged += u64::from(outcome == PutOutcome::Unchanged);
-        shipped.rows += hour.rows;
-        shipped.samples += hour.samples;
-        shipped.bytes += hour.bytes.len() as u64;
-        tracing::info!(
-            %tenant,
-            shard = due.shard,
-            hour = due.hour,
-            ?outcome,
-            series = hour.series,
-            samples = hour.samples,
-            size_bytes = hour.bytes.len(),
-            took_ms = started.elapsed().as_millis() as u64,
-            "shipped an hour to the archive"
-        );
+        match ship_tenant(archive, key, rows, &labels, due).await {
+            Ok(one) => shipped.add(one),
+            // What ails one tenant's object must not keep the others waiting.
+            Err(error) => {
+                tracing::warn!(%tenant, shard = due.shard, hour = due.hour, %error, "cannot ship a tenant's hour");
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = first_error {
+        return Err(error);
     }
     if shipped.rows == 0 {
         tracing::warn!(shard = due.shard, hour = due.hour, "an hour to be shipped has no rows in the store");
@@ -75,7 +77,38 @@ pub async fn ship_hour(
     Ok(shipped)
 }
 
-/// Labels by tenant and series.
+async fn ship_tenant(
+    archive: &Archive,
+    key: HourKey,
+    rows: TenantRows,
+    labels: &Arc<LabelsOf>,
+    due: &DueHour,
+) -> Result<Shipped, Error> {
+    let started = Instant::now();
+    let (labels, touched) = (labels.clone(), due.touched.clone());
+    let hour = tokio::task::spawn_blocking(move || encode(key, &rows, &labels, &touched)).await??;
+    let outcome = archive.put_hour(&hour).await?;
+    tracing::info!(
+        tenant = %hour.key.tenant,
+        shard = due.shard,
+        hour = due.hour,
+        ?outcome,
+        series = hour.series,
+        samples = hour.samples,
+        size_bytes = hour.bytes.len(),
+        took_ms = started.elapsed().as_millis() as u64,
+        "shipped an hour to the archive"
+    );
+    Ok(Shipped {
+        objects: 1,
+        unchanged: u64::from(outcome == PutOutcome::Unchanged),
+        rows: hour.rows,
+        samples: hour.samples,
+        bytes: hour.bytes.len() as u64,
+    })
+}
+
+/// Labels by tenant and series, as far as they are known.
 type LabelsOf = HashMap<(TenantId, MetricId), Labels>;
 
 async fn read_labels(
@@ -107,10 +140,7 @@ async fn read_labels(
             }
         }
     }
-    match missing.iter().map(|(_, id)| *id).min() {
-        Some(first) => Err(Error::UnknownSeries { shard: due.shard, hour: due.hour, count: missing.len(), first }),
-        None => Ok(labels),
-    }
+    Ok(labels)
 }
 
 fn encode(
@@ -121,10 +151,16 @@ fn encode(
 ) -> Result<EncodedHour, Error> {
     let tenant = key.tenant.clone();
     let mut order: Vec<(usize, MetricId, &Labels)> = Vec::with_capacity(rows.series.len());
+    let mut unknown = Vec::new();
     for (index, id) in rows.series.iter().enumerate() {
-        if let Some(labels) = labels.get(&(tenant.clone(), *id)) {
-            order.push((index, *id, labels));
+        match labels.get(&(tenant.clone(), *id)) {
+            Some(labels) => order.push((index, *id, labels)),
+            None => unknown.push(*id),
         }
+    }
+    if let Some(first) = unknown.iter().copied().min() {
+        let HourKey { shard, hour, .. } = key;
+        return Err(Error::UnknownSeries { tenant, shard, hour, count: unknown.len(), first });
     }
     order.sort_unstable_by(|(_, _, a), (_, _, b)| series_order(a, b));
     let mut coverage = Coverage::default();

@@ -102,6 +102,26 @@ async fn rows_without_labels_keep_the_hour_back() {
     assert_eq!(pipe.store.read_hours().await.unwrap()[0].state.shipped, None);
 }
 
+#[tokio::test]
+async fn what_ails_one_tenant_does_not_keep_the_others_waiting() {
+    let (mut pipe, archive) = (Pipe::new(), Archive::in_memory());
+    pipe.push(1_000, &[("a", "up", 500, 1.0), ("b", "up", 500, 1.0), ("c", "up", 500, 3.0)]).await;
+    pipe.tick(AFTER_MS);
+    pipe.save().await;
+    let rows = pipe.store.rows();
+    let of = |tenant: &str| rows.iter().find(|row| row.key.tenant.as_str() == tenant).unwrap().clone();
+    // Of a no series is known; b's row miscounts.
+    let a = of("a");
+    let key = tidegate_model::RowKey { metric_id: MetricId(a.key.metric_id.0 + 1), ..a.key.clone() };
+    let miscounted = tidegate_model::Row { samples: 2, ..of("b") };
+    pipe.store.write_rows(vec![tidegate_model::Row { key, ..a }, miscounted]).await.unwrap();
+    let shipped = ship(&pipe, &archive).await;
+    assert!(matches!(shipped, Err(Error::UnknownSeries { .. })), "the first error: {shipped:?}");
+    assert_eq!(read(&archive, "c", "up").await, [(0, 1, 3.0)]);
+    assert_eq!(archive.objects().await.unwrap().len(), 1);
+    assert_eq!(pipe.store.read_hours().await.unwrap()[0].state.shipped, None);
+}
+
 /// What a chunk holds and what its row says must agree, or nothing is put.
 #[tokio::test]
 async fn a_row_that_miscounts_its_chunk_is_not_shipped() {
