@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
+use crate::recovery::Opening;
+use crate::watchdog::{Limits, Watchdog};
+
 /// Least time between two attempts to open a database that failed.
 const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 
@@ -28,7 +31,7 @@ pub(crate) enum EngineError {
 }
 
 /// Opens a database and whatever handles go with it.
-type Open<H> = Box<dyn Fn() -> Result<H, EngineError> + Send + Sync>;
+type Open<H> = Box<dyn Fn(Opening) -> Result<H, EngineError> + Send + Sync>;
 
 /// `H`: the database and its keyspaces; dropping all of it closes it.
 pub(crate) struct Engine<H> {
@@ -36,6 +39,7 @@ pub(crate) struct Engine<H> {
     handles: RwLock<Option<H>>,
     failure: Mutex<Option<Failure>>,
     reopen_pause: Duration,
+    watchdog: Watchdog,
 }
 
 struct Failure {
@@ -44,9 +48,20 @@ struct Failure {
 }
 
 impl<H> Engine<H> {
-    pub fn open(open: Open<H>) -> Result<Self, EngineError> {
-        let handles = RwLock::new(Some(open()?));
-        Ok(Self { open, handles, failure: Mutex::new(None), reopen_pause: REOPEN_PAUSE })
+    /// `what` it is, for messages.
+    pub fn open(what: &'static str, open: Open<H>) -> Result<Self, EngineError> {
+        Self::open_watched(what, open, Limits::default())
+    }
+
+    fn open_watched(what: &'static str, open: Open<H>, limits: Limits) -> Result<Self, EngineError> {
+        let handles = RwLock::new(Some(open(Opening::First)?));
+        let watchdog = Watchdog::start(what, limits)?;
+        Ok(Self { open, handles, failure: Mutex::new(None), reopen_pause: REOPEN_PAUSE, watchdog })
+    }
+
+    /// Returns once a write takes too long, with what to tell those who wait.
+    pub async fn stalled(&self) -> EngineError {
+        self.watchdog.stalled().await
     }
 
     /// Uses the database; a failure changes nothing for others.
@@ -61,6 +76,8 @@ impl<H> Engine<H> {
     /// Uses the database to write. After a failure it is closed, and opened
     /// again at once or before a later write.
     pub fn write<T>(&self, write: impl FnOnce(&H) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        self.watchdog.check()?;
+        let _guard = self.watchdog.guard();
         let handles = self.opened()?;
         let written = match handles.as_ref() {
             Some(handles) => write(handles),
@@ -95,7 +112,7 @@ impl<H> Engine<H> {
         // The old one holds the lock of the folder: it goes first.
         *handles = None;
         tracing::warn!(%cause, "a write failed; the database is opened again");
-        match (self.open)() {
+        match (self.open)(Opening::AfterFailure) {
             Ok(opened) => {
                 *handles = Some(opened);
                 *self.failure.lock() = None;

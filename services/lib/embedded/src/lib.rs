@@ -8,12 +8,15 @@
 //! When a write fails (a full disk, say) the database refuses all further
 //! writes. The adapters then close it and open it again, with everything that
 //! was acknowledged, at the next write; until that works they answer
-//! "unavailable" with the cause.
+//! "unavailable" with the cause. A write that does not return within two
+//! minutes ends the process.
 
 mod engine;
 mod folder;
 mod log;
+mod recovery;
 mod store;
+mod watchdog;
 
 pub use log::{EmbeddedLog, LogConfig};
 pub use store::{EmbeddedStore, StoreConfig};

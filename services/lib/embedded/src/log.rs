@@ -75,7 +75,7 @@ impl EmbeddedLog {
     pub fn open_with_clock(folder: &Path, config: LogConfig, clock: ClockFn) -> Result<Self, LogError> {
         folder::prepare(folder, HOLDS, FORMAT_VERSION)?;
         let (path, opened) = (folder.to_owned(), config.clone());
-        let engine = Engine::open(Box::new(move || Files::open(&path, &opened)))?;
+        let engine = Engine::open("log", Box::new(move |opening| Files::open(&path, &opened, opening)))?;
         let meta = engine.read(|files| files.read_meta(config.partitions))?;
         if let Some((topic, found)) = meta.other_partitions {
             return Err(LogError::PartitionCount { topic: topic.name(), found, wanted: config.partitions });
@@ -167,7 +167,11 @@ impl EventLog for EmbeddedLog {
         }
         let (answer, answered) = oneshot::channel();
         self.writer.send(Request { topic, records, answer })?;
-        answered.await.unwrap_or_else(|_| Err(closed()))
+        tokio::select! {
+            biased;
+            answered = answered => answered.unwrap_or_else(|_| Err(closed())),
+            stalled = self.shared.engine.stalled() => Err(stalled.into()),
+        }
     }
 
     async fn fetch(

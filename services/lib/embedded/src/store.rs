@@ -45,7 +45,7 @@ impl EmbeddedStore {
     pub fn open(folder: &Path, config: StoreConfig) -> Result<Self, StoreError> {
         folder::prepare(folder, HOLDS, FORMAT_VERSION)?;
         let (path, opened) = (folder.to_owned(), config.clone());
-        let engine = Arc::new(Engine::open(Box::new(move || Files::open(&path, &opened)))?);
+        let engine = Arc::new(Engine::open("store", Box::new(move |opening| Files::open(&path, &opened, opening)))?);
         let writer = Writer::start(Arc::clone(&engine), &config)?;
         Ok(Self { engine, writer })
     }
@@ -69,13 +69,24 @@ impl EmbeddedStore {
         write: impl FnOnce(&Files) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let engine = Arc::clone(&self.engine);
-        blocking(move || engine.write(write)).await
+        tokio::select! {
+            biased;
+            written = blocking(move || engine.write(write)) => written,
+            stalled = self.engine.stalled() => Err(stalled.into()),
+        }
     }
 
     async fn through_writer(&self, request: impl FnOnce(writer::Answer) -> Request) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.writer.send(request(answer)).await?;
-        Ok(answered.await.unwrap_or_else(|_| Err(closed()))?)
+        let written = async {
+            self.writer.send(request(answer)).await?;
+            answered.await.unwrap_or_else(|_| Err(closed()))
+        };
+        tokio::select! {
+            biased;
+            written = written => Ok(written?),
+            stalled = self.engine.stalled() => Err(stalled.into()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use tidegate_eventlog::{Bounds, Record, Topic};
 
 use super::LogConfig;
 use crate::engine::{EngineError, open_guarded};
+use crate::recovery::{Opening, begin_journal, write_tables};
 
 /// A partition's records in memory before they are written as a table.
 const RAW_MEMTABLE_BYTES: u64 = 8 << 20;
@@ -42,9 +43,11 @@ pub(super) struct NewRecord {
 }
 
 impl Files {
-    pub fn open(folder: &Path, config: &LogConfig) -> Result<Self, EngineError> {
-        open_guarded(folder, || {
-            let database = Database::builder(folder.join("db"))
+    pub fn open(folder: &Path, config: &LogConfig, opening: Opening) -> Result<Self, EngineError> {
+        let database_folder = folder.join("db");
+        begin_journal(&database_folder, opening)?;
+        let files = open_guarded(folder, || {
+            let database = Database::builder(&database_folder)
                 .cache_size(config.block_cache_bytes)
                 .journal_compression(CompressionType::None)
                 .manual_journal_persist(true)
@@ -59,7 +62,10 @@ impl Files {
                 records.insert(topic, keyspaces.collect::<Result<Vec<_>, _>>()?);
             }
             Ok(Self { database, meta, records })
-        })
+        })?;
+        let keyspaces = files.records.values().flatten().chain([&files.meta]);
+        write_tables(&files.database, keyspaces, opening)?;
+        Ok(files)
     }
 
     /// Reads what is recorded, and records epoch and partitions of a new log.

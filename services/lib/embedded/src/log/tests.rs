@@ -142,6 +142,37 @@ async fn a_torn_journal_keeps_what_is_whole() {
     assert_eq!(append(&log, 0, 10).await.expect("append").offset, end);
 }
 
+/// As if an fsync had failed and the machine lost power some time later: the
+/// disk never had the last record before the failure.
+#[tokio::test]
+async fn nothing_that_follows_a_failed_write_stands_behind_its_hole() {
+    let folder = tempfile::tempdir().expect("folder");
+    let log = EmbeddedLog::open(folder.path(), config()).expect("open");
+    for _ in 0..5 {
+        append(&log, 0, 1_000).await.expect("append");
+    }
+    let fail = || log.shared.engine.write(|_| Err::<(), _>(EngineError::Unavailable("fsync".to_owned())));
+    let journal = folder.path().join("db/0.jnl");
+    let used = std::fs::read(&journal).expect("journal").iter().rposition(|byte| *byte != 0).expect("records");
+    for round in 1..=3 {
+        fail().expect_err("a failed write");
+        for _ in 0..5 {
+            append(&log, 0, 1_000).await.expect("append");
+        }
+        assert_eq!(log.bounds(RAW, 0).await.expect("bounds").end, 5 + 5 * round);
+    }
+    drop(log);
+    if let Ok(file) = std::fs::OpenOptions::new().write(true).open(&journal) {
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0; 500], used as u64 - 600).expect("a hole");
+    }
+    let log = EmbeddedLog::open(folder.path(), config()).expect("open again");
+    assert_eq!(log.bounds(RAW, 0).await.expect("bounds").end, 20);
+    for offset in 0..20 {
+        let fetched = log.fetch(RAW, 0, offset, 1, Duration::ZERO).await.expect("fetch");
+        assert_eq!(fetched.records[0].payload.len(), 1_000);
+    }
+}
+
 #[tokio::test]
 async fn too_large_records_are_refused() {
     let folder = tempfile::tempdir().expect("folder");

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::StoreConfig;
 use crate::engine::{EngineError, open_guarded};
+use crate::recovery::{Opening, begin_journal, write_tables};
 
 const ROWS: &str = "rows-";
 const SERIES: &str = "series-";
@@ -33,9 +34,11 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub fn open(folder: &Path, config: &StoreConfig) -> Result<Self, EngineError> {
+    pub fn open(folder: &Path, config: &StoreConfig, opening: Opening) -> Result<Self, EngineError> {
+        let database_folder = folder.join("db");
+        begin_journal(&database_folder, opening)?;
         let files = open_guarded(folder, || {
-            let database = Database::builder(folder.join("db"))
+            let database = Database::builder(&database_folder)
                 .cache_size(config.cache_bytes)
                 .journal_compression(CompressionType::None)
                 .manual_journal_persist(true)
@@ -55,6 +58,11 @@ impl Files {
                 database,
             })
         })?;
+        {
+            let (rows, series) = (files.rows.read(), files.series.read());
+            let keyspaces = rows.values().chain(series.values()).chain([&files.meta, &files.state, &files.sightings]);
+            write_tables(&files.database, keyspaces, opening)?;
+        }
         let recorded = files.meta.get(PARTITIONS_KEY)?;
         let recorded = recorded.and_then(|bytes| bytes[..].try_into().ok()).map(u16::from_be_bytes);
         *files.partitions.lock() = recorded;

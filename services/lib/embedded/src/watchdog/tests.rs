@@ -1,0 +1,48 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+fn limits() -> Limits {
+    Limits {
+        stalled_after: Duration::from_millis(50),
+        end_after: Duration::from_secs(3_600),
+        interval: Duration::from_millis(5),
+        end: |_, _| {},
+    }
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_takes_too_long_is_told_to_all_until_it_returns() {
+    let watchdog = Watchdog::start("log", limits()).expect("a thread");
+    drop(watchdog.guard());
+    let guard = watchdog.guard();
+    watchdog.check().expect("not yet");
+    let error = tokio::time::timeout(Duration::from_secs(20), watchdog.stalled()).await.expect("told");
+    assert_eq!(error.to_string(), "a write of the log does not return");
+    assert!(watchdog.check().is_err());
+    drop(guard);
+    wait_until("the end of the stall", || watchdog.check().is_ok());
+}
+
+#[test]
+fn a_write_that_never_returns_ends_the_process() {
+    let end = |what: &str, elapsed: Duration| {
+        assert_eq!(what, "store");
+        assert!(elapsed >= Duration::from_millis(100));
+        ENDED.fetch_add(1, Ordering::SeqCst);
+    };
+    let limits = Limits { end_after: Duration::from_millis(100), end, ..limits() };
+    let watchdog = Watchdog::start("store", limits).expect("a thread");
+    let _returns = watchdog.guard();
+    wait_until("the end", || ENDED.load(Ordering::SeqCst) > 0);
+}
