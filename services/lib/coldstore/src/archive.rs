@@ -13,6 +13,7 @@ use tidegate_model::{Labels, TenantId, Window};
 use tidegate_schemas::parquet::metadata;
 
 use crate::conditional::{ConditionalPut, LocalPut, PutCondition, PutError, StorePut};
+use crate::coverage::Shrunk;
 use crate::fetch::{FetchError, Pinned, metadata_value};
 use crate::key::{hour_prefix, parse_hour, success_marker, tier_prefix};
 use crate::reader::{Keep, count_samples, read_labels, read_object};
@@ -66,7 +67,7 @@ impl Archive {
     }
 
     /// Puts an hour in the place of what is there. Refuses one that covers
-    /// fewer samples of a source than the object it would replace.
+    /// fewer samples of a source and era than the object it would replace.
     pub async fn put_hour(&self, hour: &EncodedHour) -> Result<PutOutcome, ArchiveError> {
         let path = hour.key.path();
         let mut attempts = Attempts::at(&path);
@@ -82,9 +83,11 @@ impl Archive {
             None => (PutCondition::Absent, PutOutcome::Created),
             Some(there) if is_same(&there, hour) => return Ok(PutOutcome::Unchanged),
             Some(there) => {
-                if let Some((source_id, archived, rebuilt)) = there.coverage.shrinks_to(&hour.coverage) {
+                if let Some(Shrunk { source: source_id, era, archived, rebuilt }) =
+                    there.coverage.shrinks_to(&hour.coverage)
+                {
                     let path = path.to_string();
-                    return Err(ArchiveError::FewerSamples { path, source_id, archived, rebuilt }.into());
+                    return Err(ArchiveError::FewerSamples { path, source_id, era, archived, rebuilt }.into());
                 }
                 let e_tag = there.e_tag.ok_or_else(|| ArchiveError::corrupt(path, "the store gives no ETag"))?;
                 (PutCondition::Matches(e_tag), PutOutcome::Replaced)

@@ -20,6 +20,15 @@ pub struct SourceCoverage {
     pub samples_by_era: BTreeMap<u32, u64>,
 }
 
+/// Samples of one source and era, before and after a rebuild that lost some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    pub source: SourceId,
+    pub era: u32,
+    pub archived: u64,
+    pub rebuilt: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("coverage entry {0:?} cannot be read")]
 pub struct CoverageError(String);
@@ -42,12 +51,15 @@ impl Coverage {
         *counted = counted.saturating_add(samples);
     }
 
-    /// The source of which `rebuilt` has fewer samples than this, with both
-    /// counts.
-    pub fn shrinks_to(&self, rebuilt: &Coverage) -> Option<(SourceId, u64, u64)> {
-        self.sources.iter().find_map(|(id, archived)| {
-            let (archived, rebuilt) = (archived.samples(), rebuilt.sources.get(id).map_or(0, SourceCoverage::samples));
-            (rebuilt < archived).then_some((*id, archived, rebuilt))
+    /// The source and era of which `rebuilt` has fewer samples than this. Rows
+    /// carry their era, so none can make up for another.
+    pub fn shrinks_to(&self, rebuilt: &Coverage) -> Option<Shrunk> {
+        self.sources.iter().find_map(|(source, archived)| {
+            let rebuilt = rebuilt.sources.get(source);
+            archived.samples_by_era.iter().find_map(|(era, archived)| {
+                let rebuilt = rebuilt.and_then(|rebuilt| rebuilt.samples_by_era.get(era)).copied().unwrap_or(0);
+                (rebuilt < *archived).then_some(Shrunk { source: *source, era: *era, archived: *archived, rebuilt })
+            })
         })
     }
 

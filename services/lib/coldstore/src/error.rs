@@ -18,10 +18,10 @@ pub enum ArchiveError {
     Version { path: String, found: u32, supported: u32 },
     /// A rebuild must hold at least what it replaces. Nothing was written.
     #[error(
-        "refused to replace archive object {path}: it covers {archived} samples of epoch {} partition {}, \
-         the rebuild only {rebuilt}", source_id.epoch, source_id.partition
+        "refused to replace archive object {path}: it covers {archived} samples of epoch {} partition {} \
+         era {era}, the rebuild only {rebuilt}", source_id.epoch, source_id.partition
     )]
-    FewerSamples { path: String, source_id: SourceId, archived: u64, rebuilt: u64 },
+    FewerSamples { path: String, source_id: SourceId, era: u32, archived: u64, rebuilt: u64 },
     /// Others replaced the object again and again while this one tried to.
     #[error("archive object {0} is being replaced by others")]
     Contended(String),

@@ -20,7 +20,7 @@ mod writer;
 
 pub use archive::{Archive, ObjectCount, PutOutcome};
 pub use conditional::{ConditionalPut, PutCondition, PutError};
-pub use coverage::{Coverage, CoverageError, SourceCoverage};
+pub use coverage::{Coverage, CoverageError, Shrunk, SourceCoverage};
 pub use error::ArchiveError;
 pub use key::{HourKey, hour_text};
 pub use writer::{EncodedHour, HourWriter, series_order};

@@ -18,13 +18,24 @@ fn the_text_names_source_clock_and_eras() {
 }
 
 #[test]
-fn a_source_with_fewer_samples_is_named() {
+fn a_source_and_era_with_fewer_samples_is_named() {
     let (mut old, mut new) = (Coverage::default(), Coverage::default());
     old.count(source(1), 0, 10);
-    new.count(source(1), 2, 10);
+    new.count(source(1), 0, 10);
+    new.count(source(1), 2, 5);
     new.count(source(2), 0, 1);
     assert_eq!(old.shrinks_to(&new), None);
-    assert_eq!(new.shrinks_to(&old), Some((source(2), 1, 0)));
+    assert_eq!(new.shrinks_to(&old), Some(Shrunk { source: source(1), era: 2, archived: 5, rebuilt: 0 }));
+}
+
+/// As many samples of another era are other samples.
+#[test]
+fn one_era_does_not_make_up_for_another() {
+    let (mut old, mut new) = (Coverage::default(), Coverage::default());
+    old.count(source(1), 0, 10);
+    new.count(source(1), 0, 9);
+    new.count(source(1), 1, 50);
+    assert_eq!(old.shrinks_to(&new), Some(Shrunk { source: source(1), era: 0, archived: 10, rebuilt: 9 }));
 }
 
 #[test]
