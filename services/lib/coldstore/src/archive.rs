@@ -81,7 +81,10 @@ impl Archive {
     async fn try_put(&self, path: &Path, hour: &EncodedHour) -> Result<PutOutcome, FetchError> {
         let (condition, outcome) = match self.open(path).await? {
             None => (PutCondition::Absent, PutOutcome::Created),
-            Some(there) if is_same(&there, hour) => return Ok(PutOutcome::Unchanged),
+            Some(there) if is_same(&there, hour) => {
+                self.puts.settle(path).await.map_err(ArchiveError::from)?;
+                return Ok(PutOutcome::Unchanged);
+            }
             Some(there) => {
                 if let Some(Shrunk { source: source_id, era, archived, rebuilt }) =
                     there.coverage.shrinks_to(&hour.coverage)

@@ -36,6 +36,12 @@ pub enum PutError {
 #[async_trait]
 pub trait ConditionalPut: Send + Sync + 'static {
     async fn put(&self, path: &Path, bytes: Bytes, condition: PutCondition) -> Result<(), PutError>;
+
+    /// Makes an object durable that is there as it shall be: the put that
+    /// brought it may have died before it was.
+    async fn settle(&self, _path: &Path) -> Result<(), PutError> {
+        Ok(())
+    }
 }
 
 /// For stores that check conditions themselves, as S3 does.

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -63,6 +63,12 @@ impl ConditionalPut for LocalPut {
         .await
         .map_err(failed)
     }
+
+    async fn settle(&self, path: &Path) -> Result<(), PutError> {
+        let (root, target) = (self.root.clone(), self.root.join(path.as_ref()));
+        let synced = blocking(move || sync_folders(&root, &target)).await;
+        synced.map_err(|source| PutError::Io { path: path.to_string(), source })
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
@@ -81,9 +87,11 @@ fn replace(root: &FilePath, target: &FilePath, bytes: &[u8]) -> io::Result<()> {
     // A writer that died may have left a staged file; it is overwritten.
     let staged = root.join(STAGED_FILE);
     let written = write_synced(&staged, bytes).and_then(|()| {
-        let folders = create_folders(root, target)?;
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
         fs::rename(&staged, target)?;
-        folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
+        sync_folders(root, target)
     });
     if written.is_err() {
         // Gives the space back when the disk is full.
@@ -98,18 +106,29 @@ fn write_synced(path: &FilePath, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes the folders above `target` and gives those whose entries change,
-/// which must be synced for the object to stay.
-fn create_folders(root: &FilePath, target: &FilePath) -> io::Result<Vec<PathBuf>> {
-    let mut changed = Vec::new();
-    for folder in target.ancestors().skip(1) {
-        changed.push(folder.to_owned());
-        if folder == root || folder.exists() {
-            break;
-        }
+/// The folders from that of `target` up to `root`. All of them are synced for
+/// an object to stay, those that are there already too: an attempt that died
+/// may have made them and synced none.
+fn folders<'a>(root: &'a FilePath, target: &'a FilePath) -> impl Iterator<Item = &'a FilePath> {
+    target.ancestors().skip(1).take_while(move |folder| folder.starts_with(root))
+}
+
+fn sync_folders(root: &FilePath, target: &FilePath) -> io::Result<()> {
+    folders(root, target).try_for_each(|folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn every_folder_up_to_the_root_is_synced_even_if_it_was_there() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("a/b/c.parquet");
+        fs::create_dir_all(root.path().join("a/b")).unwrap();
+        let expected = [root.path().join("a/b"), root.path().join("a"), root.path().to_owned()];
+        assert!(folders(root.path(), &target).eq(expected.iter().map(PathBuf::as_path)));
     }
-    if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    Ok(changed)
 }
