@@ -73,7 +73,8 @@ impl Best {
     }
 
     fn is_worse(&self, a: usize, b: usize) -> bool {
-        (self.is_better)(self.places[b].1, self.places[a].1)
+        let (a, b) = (self.places[a].1, self.places[b].1);
+        a.is_nan() || (self.is_better)(b, a)
     }
 
     fn rise(&mut self, mut at: usize) {

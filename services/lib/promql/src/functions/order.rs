@@ -22,7 +22,8 @@ fn sorted(
     order: fn(f64, f64) -> Ordering,
 ) -> Result<Value, EvalError> {
     let mut vector = evaluator.vector(arg(call, 0)?, steps)?;
-    if steps.count > 1 && !call.args.iter().all(Expr::is_step_invariant) {
+    // A subquery has a range even where its grid has one step in it.
+    if steps.step_ms > 0 && !call.args.iter().all(Expr::is_step_invariant) {
         let mut noted = NoteSet::default();
         noted.add(Note::SortOverRange);
         evaluator.notes.take(noted, "");

@@ -81,7 +81,9 @@ impl HistogramValue {
             }
             (Shape::Custom(now), Shape::Custom(then)) => {
                 let bounds = common_bounds(&now.bounds, &then.bounds);
-                any_smaller(&now.joined_to(&bounds), &then.joined_to(&bounds))
+                // Here all buckets are compared, empty ones too.
+                let fewer = merge(&now.joined_to(&bounds), &then.joined_to(&bounds), -1.0);
+                fewer.iter().any(|(_, difference)| *difference < 0.0)
             }
             (Shape::Distribution(_), Shape::Distribution(_)) => false,
             _ => true,

@@ -41,6 +41,7 @@ fn without_shortcuts(expr: String) -> String {
         for name in HISTOGRAMS {
             expr = expr.replace(&format!("-{name}"), name);
         }
+        expr = expr.replace("-(", "(");
     }
     if of_counts { expr.replace("sizes", "durations").replace("waits", "durations") } else { expr }
 }
@@ -226,7 +227,7 @@ impl Writer<'_> {
             0 => String::new(),
             1 => "timestamp(temperature)".to_owned(),
             2 => format!("vector({})", self.random.between(-3_000_000_000, 9_000_000_000)),
-            _ => self.vector(),
+            _ => self.instant(),
         };
         format!("{}({argument})", self.random.pick(&OF_TIME))
     }
