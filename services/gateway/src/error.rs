@@ -32,6 +32,10 @@ pub enum Error {
     BodyBroken(String),
     #[error("{what}; try again in {} s", seconds(*retry_after))]
     RateLimited { what: String, retry_after: Duration },
+    /// More samples in one batch than the client may send in a second: the
+    /// same batch never passes, smaller ones do after `retry_after`.
+    #[error("{what}")]
+    BatchOverLimit { what: String, retry_after: Duration },
     #[error("{0}")]
     Unavailable(String),
 }
@@ -41,6 +45,8 @@ pub enum Advice {
     /// The same request will be refused again.
     GiveUp,
     Retry(Duration),
+    /// As [`Advice::GiveUp`], but samples in smaller requests may pass later.
+    RetrySmaller(Duration),
 }
 
 /// The log comes back or takes its time; clients back off from here.
@@ -58,7 +64,7 @@ impl Error {
             Self::ContentType { .. } | Self::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge { .. } | Self::PartTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited { .. } | Self::BatchOverLimit { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -70,7 +76,10 @@ impl Error {
             | Self::BodyBroken(_)
             | Self::ContentType { .. }
             | Self::ContentEncoding(_) => Code::InvalidArgument,
-            Self::BodyTooLarge { .. } | Self::PartTooLarge { .. } | Self::RateLimited { .. } => Code::ResourceExhausted,
+            Self::BodyTooLarge { .. }
+            | Self::PartTooLarge { .. }
+            | Self::RateLimited { .. }
+            | Self::BatchOverLimit { .. } => Code::ResourceExhausted,
             Self::BodyTimeout { .. } => Code::DeadlineExceeded,
             Self::Unavailable(_) => Code::Unavailable,
         }
@@ -79,6 +88,7 @@ impl Error {
     pub fn advice(&self) -> Advice {
         match self {
             Self::RateLimited { retry_after, .. } => Advice::Retry(*retry_after),
+            Self::BatchOverLimit { retry_after, .. } => Advice::RetrySmaller(*retry_after),
             Self::Unavailable(_) => Advice::Retry(UNAVAILABLE_RETRY),
             _ => Advice::GiveUp,
         }
@@ -92,7 +102,7 @@ impl Error {
             Self::ContentType { .. } | Self::ContentEncoding(_) => "unsupported",
             Self::BodyTooLarge { .. } | Self::PartTooLarge { .. } => "too_large",
             Self::BodyTimeout { .. } => "timeout",
-            Self::RateLimited { .. } => "rate_limited",
+            Self::RateLimited { .. } | Self::BatchOverLimit { .. } => "rate_limited",
             Self::Unavailable(_) => "unavailable",
         }
     }

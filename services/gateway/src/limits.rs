@@ -52,7 +52,8 @@ impl ClientLimits {
     }
 
     /// # Errors
-    /// [`Error::RateLimited`] when the client has had its samples.
+    /// [`Error::RateLimited`] when the client has had its samples,
+    /// [`Error::BatchOverLimit`] when these are more than it ever has.
     pub fn samples(&self, client: &ClientKey, count: u64) -> Result<(), Error> {
         self.take(self.samples.as_ref(), client, count, "samples")
     }
@@ -68,7 +69,7 @@ impl ClientLimits {
                 what: format!("the limit of {limit} {what}/s is reached"),
                 retry_after: not_until.wait_time_from(self.clock.now()),
             }),
-            Err(_) => Err(Error::RateLimited {
+            Err(_) => Err(Error::BatchOverLimit {
                 what: format!(
                     "{count} {what} at once can never pass a limit of {limit} {what}/s: send smaller batches"
                 ),

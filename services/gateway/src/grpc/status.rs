@@ -9,11 +9,13 @@ use tonic::{Code, Status};
 
 use crate::error::{Advice, Error};
 
-/// `google.rpc.Status`, with `RetryInfo` where trying again makes sense.
+/// `google.rpc.Status`, with `RetryInfo` where trying again makes sense: a
+/// RESOURCE_EXHAUSTED without it (too large) is never going to pass.
 pub fn of(error: &Error) -> Status {
     let (code, message) = (error.grpc_code(), error.to_string());
     match error.advice() {
-        Advice::GiveUp => Status::new(code, message),
+        // An agent that is told when would send the same batch for ever.
+        Advice::GiveUp | Advice::RetrySmaller(_) => Status::new(code, message),
         Advice::Retry(after) => {
             let details = details(code, &message, after);
             Status::with_details(code, message, details)

@@ -99,7 +99,7 @@ fn refuse(error: &Error) -> Response {
 }
 
 fn with_advice(mut response: Response, error: &Error) -> Response {
-    if let Advice::Retry(after) = error.advice() {
+    if let Advice::Retry(after) | Advice::RetrySmaller(after) = error.advice() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds(after)));
     }
     response
