@@ -60,10 +60,8 @@ impl Outcome {
 /// By what a request is recognised when it comes again.
 #[derive(Clone, Copy, Debug)]
 pub enum Identity {
-    Session {
-        session: u128,
-        sequence: u64,
-    },
+    /// The session as [`ContentHash::of_session`] has it.
+    Session { session: u128, sequence: u64 },
     /// Of the client's idempotency key.
     Key(u128),
     /// Nothing was given: what the samples are.

@@ -70,6 +70,17 @@ impl ContentHash {
         self.hasher.digest128()
     }
 
+    /// A session as the fold knows it. Clients choose their sessions, so that
+    /// one tenant's could be another's: the tenant is mixed in.
+    pub fn of_session(tenant: &TenantId, session: u128) -> u128 {
+        let mut hasher = Xxh3Default::new();
+        hasher.update(b"session\0");
+        hasher.update(tenant.as_str().as_bytes());
+        hasher.update(&[0]);
+        hasher.update(&session.to_be_bytes());
+        hasher.digest128()
+    }
+
     /// The identity that a client's own key stands for.
     pub fn of_key(tenant: &TenantId, key: &[u8]) -> u128 {
         let mut hasher = Xxh3Default::new();
@@ -80,3 +91,6 @@ impl ContentHash {
         hasher.digest128()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use crate::admission::Admission;
 use crate::batch::{Batch, Identity, Outcome, Parts, Rules, Writers};
 use crate::caller::Caller;
 use crate::config::{Config, Limits};
+use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::limits::ClientLimits;
 use crate::metadata::SentMetadata;
@@ -150,14 +151,17 @@ impl Gateway {
             cap: self.series.of(&tenant),
             sent_metadata: &self.metadata,
         };
-        let key = request.idempotency_key.map(|key| crate::content_hash::ContentHash::of_key(&tenant, key));
+        let key = request.idempotency_key.map(|key| ContentHash::of_key(&tenant, key));
         let identity = key.map_or(Identity::Content, Identity::Key);
         let unique = || self.unique();
         if request.protocol == Protocol::Push {
             let push = ingest::push::Push::open(body, scratch)?;
             request.caller.name_agent(push.header.agent_id);
-            let session = push.header.session.map(|(session, sequence)| Identity::Session { session, sequence });
-            let identity = session.unwrap_or(identity);
+            let of_session = |(session, sequence)| {
+                let session = ContentHash::of_session(&tenant, session);
+                Identity::Session { session, sequence }
+            };
+            let identity = push.header.session.map_or(identity, of_session);
             let mut batch = Batch::new(rules, &identity, writers);
             push.decode(scratch, &mut batch)?;
             return Ok((batch.finish(identity, unique), body.len()));

@@ -4,6 +4,7 @@ use tidegate_model::{BatchId, Value};
 use tidegate_proto::v1::{PushRequest, PushResponse};
 use tidegate_testkit::{Series, push};
 use tonic::{Code, Status};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::harness::{Harness, NOW_MS};
 use crate::Limits;
@@ -27,8 +28,23 @@ async fn stores_under_the_session() {
     let answer = send(&harness, &batch(7)).await.unwrap();
     assert_eq!((answer.accepted_samples, answer.rejected.len()), (1, 0));
     let logged = harness.logged().await;
-    assert_eq!(logged[0].batch, BatchId::Session { session: u128::from_be_bytes([9; 16]), sequence: 7 });
+    let session = xxh3_128(&[b"session\0default\0", &[9; 16][..]].concat());
+    assert_eq!(logged[0].batch, BatchId::Session { session, sequence: 7 });
     assert_eq!(logged[0].value, Value::Float(1.0));
+}
+
+#[tokio::test]
+async fn a_session_is_its_tenants_own() {
+    let harness = Harness::new().await;
+    for tenant in ["a", "b", "a"] {
+        let (answer, _) = harness.grpc(PATH, &[("x-scope-orgid", tenant)], &batch(7).encode_to_vec()).await;
+        assert!(answer.is_ok(), "{answer:?}");
+    }
+    let mut sessions: Vec<_> = harness.logged().await.into_iter().map(|one| (one.tenant, one.batch)).collect();
+    sessions.sort();
+    sessions.dedup();
+    assert_eq!(sessions.len(), 2, "the same batch of a tenant is the same");
+    assert_ne!(sessions[0].1, sessions[1].1, "another tenant's is not");
 }
 
 #[tokio::test]
@@ -79,6 +95,18 @@ async fn limits_and_a_log_that_is_away_say_when_to_retry() {
     let away = send(&harness, &batch(1)).await.unwrap_err();
     assert_eq!(away.code(), Code::Unavailable);
     assert_eq!(retry_delay_seconds(&away), 1.0);
+}
+
+#[tokio::test]
+async fn what_can_never_pass_says_not_when_to_retry() {
+    let harness = Harness::with(Limits { samples_per_second: 1, max_body_bytes: 2_048, ..Limits::default() }).await;
+    let series = [Series::new("up", &[]).at(NOW_MS, 1.0).at(NOW_MS + 1, 1.0)];
+    let over_limit = send(&harness, &push::request([9; 16], 1, "a", &series)).await.unwrap_err();
+    let too_large = harness.grpc(PATH, &[], &[0; 4_096]).await.0.unwrap_err();
+    for status in [over_limit, too_large] {
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(status.details().is_empty(), "{status:?}");
+    }
 }
 
 fn retry_delay_seconds(status: &Status) -> f64 {
