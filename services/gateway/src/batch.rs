@@ -130,7 +130,11 @@ struct Series {
 
 impl<'a> Batch<'a> {
     pub fn new(rules: Rules<'a>, identity: &Identity, writers: &'a mut Writers) -> Self {
-        writers.hash.begin(rules.tenant);
+        let key = match identity {
+            Identity::Key(key) => Some(*key),
+            Identity::Content | Identity::Session { .. } => None,
+        };
+        writers.hash.begin(rules.tenant, key);
         for partition in &mut writers.partitions {
             partition.is_begun = false;
         }
