@@ -62,7 +62,8 @@ impl Outcome {
 pub enum Identity {
     /// The session as [`ContentHash::of_session`] has it.
     Session { session: u128, sequence: u64 },
-    /// Of the client's idempotency key.
+    /// The client's idempotency key, as [`ContentHash::of_key`] has it, with
+    /// what the samples are: the key used for another body is another batch.
     Key(u128),
     /// Nothing was given: what the samples are.
     Content,
@@ -141,7 +142,7 @@ impl<'a> Batch<'a> {
         Self {
             rules,
             writers,
-            is_hashed: matches!(identity, Identity::Content),
+            is_hashed: !matches!(identity, Identity::Session { .. }),
             series: Series {
                 index: 0,
                 partition: 0,
@@ -162,7 +163,7 @@ impl<'a> Batch<'a> {
     pub fn finish(self, identity: Identity, unique: impl FnOnce() -> u128) -> Parts {
         let batch = match identity {
             Identity::Session { session, sequence } => BatchId::Session { session, sequence },
-            Identity::Key(hash) => BatchId::Content(hash),
+            Identity::Key(_) => BatchId::Content(self.writers.hash.finish()),
             Identity::Content => {
                 // Stamped readings may equal the ones before, and a batch of
                 // nothing but metadata has no samples to go by.

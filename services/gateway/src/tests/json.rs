@@ -52,6 +52,21 @@ async fn an_idempotency_key_makes_them_one() {
 }
 
 #[tokio::test]
+async fn an_idempotency_key_stands_for_its_body_alone() {
+    let harness = Harness::new().await;
+    for value in [1, 1, 2] {
+        let body = json!({"metrics": [{"name": "up", "value": value}]});
+        let answer = harness.post("/metrics", &[("idempotency-key", "k1")], body.to_string()).await;
+        assert_eq!(answer.json()["accepted"], 1);
+        // The samples have no time: the clock must not tell them apart.
+        harness.clock.advance(1_000);
+    }
+    let batches: Vec<_> = harness.logged().await.into_iter().map(|one| one.batch).collect();
+    assert_eq!(batches[0], batches[1]);
+    assert_ne!(batches[1], batches[2], "another body is another batch");
+}
+
+#[tokio::test]
 async fn requests_per_second_are_limited() {
     let harness = Harness::with(Limits { requests_per_second: 2, ..Limits::default() }).await;
     let mut statuses = Vec::new();
