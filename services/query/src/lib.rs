@@ -4,13 +4,15 @@
 //! A process of this target keeps an index of all series and the windows of
 //! the last minutes in memory. A query finds its series in the index, then
 //! takes each hour from one place: the archive before the hot horizon, the
-//! store after it, with the live tail on top of the store. Windows that come
+//! store after it and where the archive lags behind, with the live tail on top
+//! of the store. Windows that come
 //! from several fragments are merged in one canonical order, so an answer does
 //! not depend on where its parts were read.
 
 mod api;
 mod error;
 mod fragments;
+mod held;
 mod index;
 mod metrics;
 mod select;
@@ -34,6 +36,7 @@ use tokio::sync::mpsc;
 
 pub use error::Error;
 
+use crate::held::HeldHours;
 use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
 use crate::service::Query;
@@ -43,8 +46,8 @@ use crate::tail::Tail;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Hours older than this are read from the archive. At most what the store
-    /// keeps.
+    /// Hours older than this are read from the archive, once they are in it. At
+    /// most what the store keeps.
     pub hot_retention_hours: u32,
     /// Longest time a query may take, and the default of `timeout`.
     pub timeout_ms: u64,
@@ -143,7 +146,9 @@ pub async fn build(
     let mut tasks = Tasks::new(failures);
     let index = Arc::new(SeriesIndex::new(config.max_index_series, metrics.clone()));
     let tail = Arc::new(Tail::new(&*log, config.tail_hold_ms, metrics.clone()));
+    let held = Arc::new(HeldHours::default());
     let follower = tail::Follower {
+        held: held.clone(),
         log: log.clone(),
         store: store.clone(),
         index: index.clone(),
@@ -153,7 +158,7 @@ pub async fn build(
         hot_retention_hours: config.hot_retention_hours,
     };
     tasks.spawn("query-follow", |cancel| follower.run(cancel));
-    let query = Arc::new(Query::new(config, log, store, archive, index, tail, metrics, tasks.cancellation()));
+    let query = Arc::new(Query::new(config, log, store, archive, index, tail, held, metrics, tasks.cancellation()));
     Ok(Target { name: "query", http: api::router(query), tasks })
 }
 

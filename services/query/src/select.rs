@@ -1,6 +1,6 @@
 //! Loads what an expression selects, each hour from one place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +16,7 @@ use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, Sou
 
 use crate::error::Error;
 use crate::fragments::{Fragment, merge};
+use crate::held::HeldHours;
 use crate::index::{Days, Found, SeriesIndex};
 use crate::tail::Tail;
 
@@ -54,8 +55,10 @@ pub(crate) struct Loader<'a> {
     pub archive: &'a Archive,
     pub index: &'a Arc<SeriesIndex>,
     pub tail: &'a Arc<Tail>,
+    pub held: &'a HeldHours,
     pub now_ms: i64,
-    /// Hours before this one come from the archive.
+    /// Hours before this one come from the archive, but for those that the
+    /// store holds back.
     pub first_hot_hour: u32,
     pub max_series: usize,
     pub max_windows: usize,
@@ -63,7 +66,7 @@ pub(crate) struct Loader<'a> {
     pub windows: AtomicUsize,
 }
 
-/// Windows of one series; those of earlier hours first.
+/// Windows of one series.
 #[derive(Default)]
 struct Gathered {
     archived: Vec<Window>,
@@ -104,8 +107,14 @@ impl Loader<'_> {
         let mut gathered: BTreeMap<Labels, Gathered> = BTreeMap::new();
         let hot_from_ms = hour_start_ms(self.first_hot_hour);
         if from_ms < hot_from_ms {
-            let until_ms = until_ms.min(hot_from_ms);
-            self.read_archive(tenant, &selection.matchers, from_ms..until_ms, &mut gathered).await?;
+            let times = from_ms..until_ms.min(hot_from_ms);
+            let held = self.held.get(self.store).await?;
+            let held: BTreeSet<u32> = held.range(hour_of(times.start)..=hour_of(times.end - 1)).copied().collect();
+            for hours in runs(&held) {
+                let times = hour_start_ms(hours.start).max(times.start)..hour_start_ms(hours.end).min(times.end);
+                self.read_hot(tenant, &selection.matchers, times, &mut gathered).await?;
+            }
+            self.read_archive(tenant, &selection.matchers, times, &held, &mut gathered).await?;
         }
         if until_ms > hot_from_ms {
             self.read_hot(tenant, &selection.matchers, from_ms.max(hot_from_ms)..until_ms, &mut gathered).await?;
@@ -117,6 +126,8 @@ impl Loader<'_> {
             let series = gathered.into_iter().map(|(labels, gathered)| {
                 let mut windows = gathered.archived;
                 windows.append(&mut merge(gathered.hot));
+                // Hours of the store may lie between those of the archive.
+                windows.sort_by_key(|window| window.start_ms);
                 Arc::new(SeriesData { labels, windows })
             });
             Ok(series.filter(|series| !series.windows.is_empty()).collect())
@@ -129,12 +140,13 @@ impl Loader<'_> {
         tenant: &TenantId,
         matchers: &[Matcher],
         times: Range<i64>,
+        without: &BTreeSet<u32>,
         gathered: &mut BTreeMap<Labels, Gathered>,
     ) -> Result<(), Error> {
         let (first, last) = (hour_of(times.start), hour_of(times.end - 1));
         let hours = self.archive.hours(tenant).await?;
         let keep = |labels: &Labels| matchers.iter().all(|matcher| matcher.matches(labels));
-        for hour in hours.into_iter().filter(|hour| (first..=last).contains(hour)) {
+        for hour in hours.into_iter().filter(|hour| (first..=last).contains(hour) && !without.contains(hour)) {
             // Boxed: the compiler cannot see through it that it is Send.
             let reading: BoxFuture<'_, _> = Box::pin(self.archive.read_hour(tenant, hour, exact_name(matchers), &keep));
             for (labels, mut windows) in reading.await? {
@@ -235,6 +247,18 @@ impl Loader<'_> {
         }
         Ok(())
     }
+}
+
+/// Hours that follow each other, as ranges.
+fn runs(hours: &BTreeSet<u32>) -> Vec<Range<u32>> {
+    let mut runs: Vec<Range<u32>> = Vec::new();
+    for hour in hours {
+        match runs.last_mut() {
+            Some(run) if run.end == *hour => run.end += 1,
+            _ => runs.push(*hour..*hour + 1),
+        }
+    }
+    runs
 }
 
 /// Adds the windows of stored rows that start in `times` to the fragments of

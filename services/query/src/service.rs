@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Config;
 use crate::error::Error;
+use crate::held::HeldHours;
 use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
 use crate::select::{Cut, Loader, in_background};
@@ -31,6 +32,7 @@ pub(crate) struct Query {
     pub archive: Arc<Archive>,
     pub index: Arc<SeriesIndex>,
     pub tail: Arc<Tail>,
+    held: Arc<HeldHours>,
     pub metrics: Arc<Metrics>,
     /// Cancelled when the target stops; streams end then.
     pub stopping: CancellationToken,
@@ -56,18 +58,19 @@ impl Query {
         archive: Arc<Archive>,
         index: Arc<SeriesIndex>,
         tail: Arc<Tail>,
+        held: Arc<HeldHours>,
         metrics: Arc<Metrics>,
         stopping: CancellationToken,
     ) -> Self {
         let places = Arc::new(Semaphore::new(config.max_concurrent_queries));
-        Self { config, log, store, archive, index, tail, metrics, stopping, places, streams: Mutex::default() }
+        Self { config, log, store, archive, index, tail, held, metrics, stopping, places, streams: Mutex::default() }
     }
 
     pub fn now_ms(&self) -> i64 {
         self.log.now_ms()
     }
 
-    /// Hours before this one come from the archive.
+    /// Hours before this one come from the archive, if it has them.
     pub fn first_hot_hour(&self) -> u32 {
         hour_of(self.now_ms() - i64::from(self.config.hot_retention_hours) * HOUR_MS)
     }
@@ -105,6 +108,7 @@ impl Query {
             archive: &self.archive,
             index: &self.index,
             tail: &self.tail,
+            held: &self.held,
             now_ms: self.now_ms(),
             first_hot_hour: self.first_hot_hour(),
             max_series: self.config.max_series,

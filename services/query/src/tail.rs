@@ -98,25 +98,34 @@ impl Tail {
     /// watermark sees the windows.
     fn apply(&self, record: LiveRecord) {
         let LiveRecord { source, watermark, windows } = record;
-        let mut added = 0;
-        for window in windows {
-            added += i64::from(self.insert(source, window));
-        }
+        let added = self.insert(source, windows);
         self.metrics.tail_windows.inc_by(added);
         if source.epoch == self.epoch {
             self.watermarks.send_if_modified(|watermarks| watermarks.advance(source.partition, watermark));
         }
     }
 
-    /// `true` when it is one window more.
-    fn insert(&self, source: SourceId, live: LiveWindow) -> bool {
-        let held = Held::new(source, live.era, live.fragment, live.window);
-        let mut shard = self.shards[self.shard_of(live.metric_id)].write();
-        let series = match shard.get_mut(&live.tenant) {
-            Some(series) => series,
-            None => shard.entry(live.tenant).or_default(),
-        };
-        held::insert(series.entry(live.metric_id).or_default(), held)
+    /// Returns how many windows it is more. Windows of a record are mostly of
+    /// one shard and tenant, which are then looked for once.
+    fn insert(&self, source: SourceId, windows: Vec<LiveWindow>) -> i64 {
+        let mut added = 0;
+        let mut windows = windows.into_iter().peekable();
+        while let Some(first) = windows.next() {
+            let index = self.shard_of(first.metric_id);
+            let mut shard = self.shards[index].write();
+            let tenant = first.tenant.clone();
+            let series = shard.entry_ref(&tenant).or_default();
+            let mut add = |live: LiveWindow| {
+                let held = Held::new(source, live.era, live.fragment, live.window);
+                added += i64::from(held::insert(series.entry(live.metric_id).or_default(), held));
+            };
+            add(first);
+            let same = |live: &LiveWindow| self.shard_of(live.metric_id) == index && live.tenant == tenant;
+            while let Some(live) = windows.next_if(same) {
+                add(live);
+            }
+        }
+        added
     }
 
     /// Notes what the store has and lets go of it. Queries read the tail

@@ -206,7 +206,17 @@ impl World {
         let tail = Arc::new(Tail::new(&*self.log, config.tail_hold_ms, metrics.clone()));
         tail.set_caught_up();
         let (log, store, archive) = (self.log.clone(), self.store.clone(), self.archive.clone());
-        Arc::new(Query::new(config, log, store, archive, index, tail, metrics, CancellationToken::new()))
+        Arc::new(Query::new(
+            config,
+            log,
+            store,
+            archive,
+            index,
+            tail,
+            Arc::default(),
+            metrics,
+            CancellationToken::new(),
+        ))
     }
 
     pub async fn start(&self) -> Server {

@@ -8,13 +8,14 @@ use std::time::Duration;
 use futures::future::join_all;
 use tidegate_codec::stored::{LiveRecord, decode_live};
 use tidegate_eventlog::{EventLog, LogError, Record, Topic};
-use tidegate_hotstore::HotStore;
-use tidegate_model::time::{DAY_MS, HOUR_MS, day_of};
+use tidegate_hotstore::{HotStore, StoreError};
+use tidegate_model::time::{DAY_MS, HOUR_MS, HOURS_PER_DAY, day_of};
 use tidegate_model::{MetricId, TenantId};
 use tidegate_runtime::Part;
 use tokio_util::sync::CancellationToken;
 
 use super::{Tail, close_of};
+use crate::held::HeldHours;
 use crate::index::{Rotation, SeriesIndex, load_all, refresh};
 
 const FETCH_BYTES: usize = 1 << 20;
@@ -32,6 +33,7 @@ pub(crate) struct Follower {
     pub store: Arc<dyn HotStore>,
     pub index: Arc<SeriesIndex>,
     pub tail: Arc<Tail>,
+    pub held: Arc<HeldHours>,
     pub health: Part,
     pub refresh: Duration,
     pub hot_retention_hours: u32,
@@ -55,12 +57,12 @@ impl Follower {
         self.health.not_ready("loading the series index");
         let partitions = self.log.partitions(Topic::MetricsRaw);
         self.until_it_works("loading the series index", || async {
-            load_all(&*self.store, &self.index, partitions, self.first_day()).await
+            load_all(&*self.store, &self.index, partitions, self.first_day().await?).await
         })
         .await;
         self.until_it_works("reading what the store has", || async {
             self.tail.evict(&self.store.all_progress().await?);
-            Ok::<_, tidegate_hotstore::StoreError>(())
+            Ok::<_, StoreError>(())
         })
         .await;
         self.health.not_ready("reading the live tail");
@@ -70,9 +72,17 @@ impl Follower {
         tokio::join!(followers, self.evict(), self.refresh_index(partitions));
     }
 
-    /// First day that the index shall hold.
-    fn first_day(&self) -> u32 {
-        day_of(self.log.now_ms() - i64::from(self.hot_retention_hours) * HOUR_MS - DAY_MS)
+    /// First day that the index shall hold: that of the horizon, or of older
+    /// hours that are read from the store.
+    async fn first_day(&self) -> Result<u32, StoreError> {
+        let first = day_of(self.log.now_ms() - i64::from(self.hot_retention_hours) * HOUR_MS - DAY_MS);
+        let held = self.held.get(&*self.store).await?;
+        Ok(held.first().map_or(first, |hour| first.min(hour / HOURS_PER_DAY)))
+    }
+
+    async fn refresh(&self, partitions: u16, rotation: &mut Rotation) -> Result<Duration, StoreError> {
+        let first_day = self.first_day().await?;
+        refresh(&*self.store, &self.index, partitions, first_day, rotation).await
     }
 
     async fn until_it_works<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
@@ -238,7 +248,7 @@ impl Follower {
         let mut pause = self.refresh;
         loop {
             tokio::time::sleep(pause).await;
-            match refresh(&*self.store, &self.index, partitions, self.first_day(), &mut rotation).await {
+            match self.refresh(partitions, &mut rotation).await {
                 Ok(paced) => pause = paced.max(self.refresh),
                 Err(error) => tracing::warn!(%error, "refreshing the series index failed; trying again"),
             }
