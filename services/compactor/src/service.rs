@@ -111,10 +111,8 @@ impl Service {
             }
         };
         self.health.ready();
-        self.ship(&pending).await;
-        if let Err(error) = self.mark_complete().await {
-            tracing::warn!(%error, "cannot mark hours as complete in the archive");
-        }
+        // Before shipping: readers may take an hour for unshipped a little longer,
+        // so it leaves the store in a later round than it was shipped in.
         let now = Instant::now();
         let steady = self.clock.observe(self.log.now_ms(), now) >= self.steady_for;
         // One member does it for all.
@@ -124,6 +122,10 @@ impl Service {
                 Ok(Retained::NotFolded) => {}
                 Err(error) => tracing::warn!(%error, "cannot delete old days from the store"),
             }
+        }
+        self.ship(&pending).await;
+        if let Err(error) = self.mark_complete().await {
+            tracing::warn!(%error, "cannot mark hours as complete in the archive");
         }
     }
 
