@@ -86,8 +86,13 @@ impl Admission {
 
 impl Times {
     #[inline]
+    pub fn is_too_old(&self, time_ms: i64) -> bool {
+        time_ms < self.oldest_ms
+    }
+
+    #[inline]
     pub fn check(&self, time_ms: i64) -> Result<(), Refused> {
-        if time_ms < self.oldest_ms {
+        if self.is_too_old(time_ms) {
             return Err(Refused::TooOld { time_ms, max_age_hours: self.max_age_hours });
         }
         if time_ms > self.newest_ms {

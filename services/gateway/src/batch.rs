@@ -198,7 +198,7 @@ impl<'a> Batch<'a> {
     #[inline(always)]
     fn admit(&mut self, time_ms: Option<i64>, value: f64) -> Option<i64> {
         if self.series.refused.is_some() {
-            self.reject(None);
+            self.reject(time_ms, None);
             return None;
         }
         let time = match time_ms {
@@ -209,20 +209,25 @@ impl<'a> Batch<'a> {
             }
         };
         if let Err(refused) = self.rules.times.check(time) {
-            self.reject(Some(refused));
+            self.reject(time_ms, Some(refused));
             return None;
         }
         if let Some(range) = self.series.range
             && let Err(refused) = range.check(value)
         {
-            self.reject(Some(refused));
+            self.reject(time_ms, Some(refused));
             return None;
         }
         Some(time)
     }
 
     #[cold]
-    fn reject(&mut self, refused: Option<Refused>) {
+    fn reject(&mut self, time_ms: Option<i64>, refused: Option<Refused>) {
+        let is_too_old = time_ms.is_some_and(|time_ms| self.rules.times.is_too_old(time_ms));
+        if self.series.hashes && !is_too_old {
+            // Taken the next time, it makes the request another batch.
+            self.writers.hash.refused(self.outcome.received());
+        }
         self.reject_for(|| refused.map(|refused| refused.to_string()));
     }
 

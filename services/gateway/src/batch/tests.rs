@@ -2,7 +2,7 @@ use tidegate_codec::stored::Record;
 use tidegate_model::{Labels, MetricType};
 
 use super::*;
-use crate::config::Limits;
+use crate::config::{Limits, ValueRange};
 use crate::series_cap::SeriesCap;
 
 const NOW_MS: i64 = 1_795_176_000_000;
@@ -27,9 +27,13 @@ impl Fixture {
     }
 
     fn run(&mut self, fill: impl FnOnce(&mut Batch<'_>)) -> Parts {
+        self.run_at(NOW_MS, fill)
+    }
+
+    fn run_at(&mut self, now_ms: i64, fill: impl FnOnce(&mut Batch<'_>)) -> Parts {
         let rules = Rules {
             tenant: &self.tenant,
-            times: self.admission.times(NOW_MS),
+            times: self.admission.times(now_ms),
             admission: &self.admission,
             cap: self.cap.of(&self.tenant),
             sent_metadata: &self.sent,
@@ -53,16 +57,58 @@ fn batch_of(parts: &Parts) -> BatchId {
 const METADATA: Metadata<'static> =
     Metadata { name: "up", metric_type: MetricType::Gauge, unit: "", help: "Whether it is up." };
 
-#[test]
-fn what_is_refused_does_not_change_the_identity() {
-    let fill = |batch: &mut Batch<'_>| {
-        for job in ["a", "b"] {
-            batch.series(0, Ok(&up(job)));
-            batch.float(Some(NOW_MS), 1.0);
+/// Times of samples, each of a series of its own.
+fn at<const N: usize>(times_ms: [i64; N]) -> impl Fn(&mut Batch<'_>) {
+    move |batch| {
+        for (index, time_ms) in times_ms.iter().enumerate() {
+            batch.series(index as u32, Ok(&up(&index.to_string())));
+            batch.float(Some(*time_ms), 1.0);
         }
-    };
-    let (free, full) = (Fixture::new(0).run(fill), Fixture::new(1).run(fill));
+    }
+}
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+#[test]
+fn samples_that_grew_too_old_do_not_change_the_identity() {
+    let (oldest_ms, mut fixture) = (NOW_MS - 6 * DAY_MS, Fixture::new(0));
+    let fill = at([oldest_ms, NOW_MS]);
+    let (first, later) = (fixture.run(&fill), fixture.run_at(NOW_MS + 1, &fill));
+    assert_eq!((first.outcome.accepted(), later.outcome.accepted()), (2, 1));
+    assert_eq!(batch_of(&first), batch_of(&later));
+}
+
+#[test]
+fn samples_that_may_be_taken_later_change_the_identity() {
+    let mut fixture = Fixture::new(0);
+    let fill = at([NOW_MS, NOW_MS + 600_001]);
+    let (first, later) = (fixture.run(&fill), fixture.run_at(NOW_MS + 1, &fill));
+    assert_eq!((first.outcome.accepted(), later.outcome.accepted()), (1, 2));
+    assert_ne!(batch_of(&first), batch_of(&later));
+
+    let fill = at([NOW_MS, NOW_MS]);
+    let (free, full) = (Fixture::new(0).run(&fill), Fixture::new(1).run(&fill));
     assert_eq!((free.outcome.accepted(), full.outcome.accepted()), (2, 1));
+    assert_ne!(batch_of(&free), batch_of(&full));
+    assert_eq!(batch_of(&full), batch_of(&Fixture::new(1).run(&fill)), "refused alike, it is the same");
+
+    let range = |max| ValueRange { name: "up".into(), min: 0.0, max };
+    let ranged = |max| {
+        let limits = Limits { value_ranges: vec![range(max)], ..Limits::default() };
+        let mut fixture = Fixture { admission: Admission::new(&limits), ..Fixture::new(0) };
+        fixture.run(|batch| {
+            batch.series(0, Ok(&up("a")));
+            batch.float(Some(NOW_MS), 1.0);
+            batch.float(Some(NOW_MS + 1), 3.0);
+        })
+    };
+    assert_ne!(batch_of(&ranged(2.0)), batch_of(&ranged(4.0)));
+}
+
+#[test]
+fn old_samples_of_a_series_beyond_the_cap_are_old_first() {
+    let fill = at([NOW_MS, NOW_MS - 7 * DAY_MS]);
+    let (free, full) = (Fixture::new(0).run(&fill), Fixture::new(1).run(&fill));
     assert_eq!(batch_of(&free), batch_of(&full));
 }
 
