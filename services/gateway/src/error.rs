@@ -63,9 +63,10 @@ impl Error {
             Self::Malformed(_) | Self::Tenant(_) | Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
             Self::ContentType { .. } | Self::ContentEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge { .. } | Self::PartTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::RateLimited { .. } | Self::BatchOverLimit { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            // Not 408: Prometheus drops what is answered 4xx, and a slow
+            // network is no fault of the samples.
+            Self::BodyTimeout { .. } | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -89,7 +90,7 @@ impl Error {
         match self {
             Self::RateLimited { retry_after, .. } => Advice::Retry(*retry_after),
             Self::BatchOverLimit { retry_after, .. } => Advice::RetrySmaller(*retry_after),
-            Self::Unavailable(_) => Advice::Retry(UNAVAILABLE_RETRY),
+            Self::BodyTimeout { .. } | Self::Unavailable(_) => Advice::Retry(UNAVAILABLE_RETRY),
             _ => Advice::GiveUp,
         }
     }

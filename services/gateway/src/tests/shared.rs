@@ -26,13 +26,20 @@ async fn correlation_ids_come_back_or_are_made() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_408() {
+async fn a_body_that_does_not_come_may_be_sent_again() {
     let config = Config { body_timeout_ms: 100, linger_ms: 0, ..Config::default() };
     let harness = Harness::with_config(config, Limits::default()).await;
     let stuck = || Body::from_stream(futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
-    assert_eq!(harness.post("/metrics", &[], stuck()).await.status, StatusCode::REQUEST_TIMEOUT);
+    let (json, protobuf) = ("application/json", "application/x-protobuf");
+    for (path, kind) in [("/metrics", json), ("/api/v1/write", protobuf), ("/v1/metrics", json)] {
+        let answer = harness.post(path, &[("content-type", kind)], stuck()).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{path}");
+    }
     let (answer, _) = harness.grpc_frames(super::push::PATH, &[], stuck()).await;
-    assert_eq!(answer.unwrap_err().code(), tonic::Code::DeadlineExceeded);
+    let status = answer.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
+    assert!(!status.details().is_empty(), "says when to retry");
 }
 
 #[tokio::test]
