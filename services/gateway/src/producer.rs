@@ -40,6 +40,7 @@ pub struct Flusher {
 }
 
 struct Shared {
+    partitions: u16,
     gathering: Mutex<Gathering>,
     /// There is something to take.
     arrived: Notify,
@@ -48,7 +49,8 @@ struct Shared {
     in_flight_bytes: AtomicUsize,
     max_in_flight_bytes: usize,
     record_target_bytes: usize,
-    max_record_bytes: usize,
+    /// As configured, or what the log turned out to take.
+    max_record_bytes: AtomicUsize,
     /// The log's clock ahead of ours, in ms, as of the last record.
     clock_offset_ms: Arc<AtomicI64>,
     metrics: Metrics,
@@ -57,31 +59,40 @@ struct Shared {
 #[derive(Default)]
 struct Gathering {
     is_closed: bool,
-    /// By partition; empty ones are left in place.
-    parts: Vec<Vec<Bytes>>,
     bytes: usize,
     waiting: Vec<Waiting>,
 }
 
+/// A request.
 struct Waiting {
+    parts: Vec<(u16, Bytes)>,
     bytes: usize,
     answer: oneshot::Sender<Result<(), LogError>>,
+}
+
+impl Waiting {
+    /// Size of the largest record that holds one of its parts alone.
+    fn largest_record_bytes(&self) -> usize {
+        largest_record_bytes(&self.parts)
+    }
+}
+
+fn largest_record_bytes(parts: &[(u16, Bytes)]) -> usize {
+    parts.iter().map(|(_, part)| part.len() + RECORD_OVERHEAD).max().unwrap_or(0)
 }
 
 impl Producer {
     pub fn new(config: &Config, log: Arc<dyn EventLog>, clock: ClockFn, metrics: Metrics) -> (Self, Flusher) {
         let partitions = log.partitions(Topic::MetricsRaw);
         let shared = Arc::new(Shared {
-            gathering: Mutex::new(Gathering {
-                parts: vec![Vec::new(); usize::from(partitions)],
-                ..Gathering::default()
-            }),
+            partitions,
+            gathering: Mutex::new(Gathering::default()),
             arrived: Notify::new(),
             full: Notify::new(),
             in_flight_bytes: AtomicUsize::new(0),
             max_in_flight_bytes: config.max_in_flight_bytes,
             record_target_bytes: config.record_target_bytes,
-            max_record_bytes: config.max_record_bytes,
+            max_record_bytes: AtomicUsize::new(config.max_record_bytes),
             clock_offset_ms: Arc::new(AtomicI64::new(0)),
             metrics,
         });
@@ -116,10 +127,9 @@ impl Producer {
 
     fn enqueue(&self, parts: Vec<(u16, Bytes)>) -> Result<oneshot::Receiver<Result<(), LogError>>, Error> {
         let shared = &*self.shared;
-        let limit_bytes = shared.max_record_bytes;
-        let largest = parts.iter().map(|(_, part)| part.len() + RECORD_OVERHEAD).max().unwrap_or(0);
-        if largest > limit_bytes {
-            return Err(Error::PartTooLarge { size_bytes: largest, limit_bytes });
+        let (size_bytes, limit_bytes) = (largest_record_bytes(&parts), shared.max_record_bytes.load(Ordering::Relaxed));
+        if size_bytes > limit_bytes {
+            return Err(Error::PartTooLarge { size_bytes, limit_bytes });
         }
         let bytes: usize = parts.iter().map(|(_, part)| part.len()).sum();
         let reserve = |taken: usize| taken.checked_add(bytes).filter(|sum| *sum <= shared.max_in_flight_bytes);
@@ -134,13 +144,8 @@ impl Producer {
             shared.release(bytes);
             return Err(stopping());
         }
-        for (partition, part) in parts {
-            if let Some(queue) = gathering.parts.get_mut(usize::from(partition)) {
-                queue.push(part);
-            }
-        }
         gathering.bytes += bytes;
-        gathering.waiting.push(Waiting { bytes, answer });
+        gathering.waiting.push(Waiting { parts, bytes, answer });
         let is_full = gathering.bytes >= shared.record_target_bytes;
         drop(gathering);
         shared.arrived.notify_one();
@@ -164,29 +169,37 @@ impl Shared {
         self.metrics.in_flight_bytes.dec_by(bytes as i64);
     }
 
-    /// What has gathered, as records, and who waits for it.
-    fn take(&self) -> (Vec<(u16, Bytes)>, Vec<Waiting>) {
-        let (parts, waiting) = {
-            let mut gathering = self.gathering.lock();
-            gathering.bytes = 0;
-            let parts: Vec<Vec<Bytes>> = gathering.parts.iter_mut().map(std::mem::take).collect();
-            (parts, std::mem::take(&mut gathering.waiting))
-        };
+    /// What has gathered.
+    fn take(&self) -> Vec<Waiting> {
+        let mut gathering = self.gathering.lock();
+        gathering.bytes = 0;
+        std::mem::take(&mut gathering.waiting)
+    }
+
+    /// The parts of all as records.
+    fn records(&self, waiting: &[Waiting]) -> Vec<(u16, Bytes)> {
+        let mut by_partition = vec![Vec::new(); usize::from(self.partitions)];
+        for (partition, part) in waiting.iter().flat_map(|waiting| &waiting.parts) {
+            if let Some(parts) = by_partition.get_mut(usize::from(*partition)) {
+                parts.push(part.clone());
+            }
+        }
         let mut records = Vec::new();
-        for (partition, parts) in parts.iter().enumerate() {
+        for (partition, parts) in by_partition.iter().enumerate() {
             self.pack(partition as u16, parts, &mut records);
         }
-        (records, waiting)
+        records
     }
 
     /// Parts in order into records no larger than wanted; a part that is
     /// larger by itself has a record for itself.
     fn pack(&self, partition: u16, mut parts: &[Bytes], records: &mut Vec<(u16, Bytes)>) {
+        let target_bytes = self.record_target_bytes.min(self.max_record_bytes.load(Ordering::Relaxed));
         while !parts.is_empty() {
             let mut size = 0;
             let fits = parts.iter().take_while(|part| {
                 size += part.len() + RECORD_OVERHEAD;
-                size <= self.record_target_bytes
+                size <= target_bytes
             });
             let (now, later) = parts.split_at(fits.count().max(1));
             records.push((partition, join(now)));
@@ -227,7 +240,7 @@ impl Flusher {
 
     async fn round(&self, open: &mut JoinSet<()>) {
         let Ok(permit) = Arc::clone(&self.open_appends).acquire_owned().await else { return };
-        let (records, waiting) = self.shared.take();
+        let waiting = self.shared.take();
         if waiting.is_empty() {
             return;
         }
@@ -238,7 +251,7 @@ impl Flusher {
             timeout: self.append_timeout,
         };
         open.spawn(async move {
-            append.run(records, waiting).await;
+            append.run(waiting).await;
             drop(permit);
         });
     }
@@ -253,28 +266,59 @@ struct Append {
 }
 
 impl Append {
-    async fn run(self, records: Vec<(u16, Bytes)>, waiting: Vec<Waiting>) {
+    async fn run(self, mut waiting: Vec<Waiting>) {
+        let mut result = self.append(&waiting).await;
+        // The log takes less than the configuration says: only those that do
+        // not fit by themselves fail. Some records may be stored already; the
+        // fold knows their batches when they come again.
+        let mut known_limit_bytes = usize::MAX;
+        while let Err(LogError::TooLarge { limit_bytes, .. }) = result
+            && limit_bytes < known_limit_bytes
+        {
+            known_limit_bytes = limit_bytes;
+            self.shared.max_record_bytes.fetch_min(limit_bytes, Ordering::Relaxed);
+            tracing::warn!(limit_bytes, "the log takes smaller records than gateway.max_record_bytes");
+            let fits = |waiting: &Waiting| waiting.largest_record_bytes() <= limit_bytes;
+            let (fitting, too_large): (Vec<_>, Vec<_>) = waiting.into_iter().partition(fits);
+            for one in too_large {
+                let size_bytes = one.largest_record_bytes();
+                self.answer(vec![one], &Err(LogError::TooLarge { size_bytes, limit_bytes }));
+            }
+            waiting = fitting;
+            result = self.append(&waiting).await;
+        }
+        if let Err(error) = &result {
+            tracing::warn!(%error, requests = waiting.len(), "the log did not take a batch");
+        }
+        self.answer(waiting, &result);
+    }
+
+    fn answer(&self, waiting: Vec<Waiting>, result: &Result<(), LogError>) {
+        for Waiting { bytes, answer, .. } in waiting {
+            self.shared.release(bytes);
+            // Whoever no longer waits will send the batch again.
+            answer.send(result.clone()).ok();
+        }
+    }
+
+    async fn append(&self, waiting: &[Waiting]) -> Result<(), LogError> {
+        let records = self.shared.records(waiting);
+        if records.is_empty() {
+            return Ok(());
+        }
         let metrics = &self.shared.metrics;
         metrics.records.inc_by(records.len() as u64);
         metrics.record_bytes.inc_by(records.iter().map(|(_, record)| record.len() as u64).sum());
         let started = Instant::now();
         let appended = tokio::time::timeout(self.timeout, self.log.append(Topic::MetricsRaw, records)).await;
         metrics.append_seconds.observe(started.elapsed().as_secs_f64());
-        let result = match appended {
+        match appended {
             Ok(Ok(appended)) => {
                 self.note_clock(&appended);
                 Ok(())
             }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(LogError::Unavailable(format!("no answer within {} ms", self.timeout.as_millis()))),
-        };
-        if let Err(error) = &result {
-            tracing::warn!(%error, requests = waiting.len(), "the log did not take a batch");
-        }
-        for Waiting { bytes, answer } in waiting {
-            self.shared.release(bytes);
-            // Whoever no longer waits will send the batch again.
-            answer.send(result.clone()).ok();
         }
     }
 

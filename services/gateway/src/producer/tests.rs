@@ -105,3 +105,25 @@ async fn a_failing_log_fails_all_that_wait_and_gives_room_back() {
     }
     assert_eq!(f.metrics.in_flight_bytes.get(), 0);
 }
+
+#[tokio::test]
+async fn a_part_too_large_for_the_log_fails_its_own_request_only() {
+    const LOG_LIMIT: usize = tidegate_eventlog::memory::MAX_RECORD_BYTES;
+    let config = Config { record_target_bytes: 64 << 20, max_record_bytes: 64 << 20, ..Config::default() };
+    let f = fixture(Config { max_in_flight_bytes: 256 << 20, ..config });
+    let half = LOG_LIMIT / 3 * 2;
+    let sizes = [half, LOG_LIMIT + 1_000, half, 100];
+    let submits = sizes.iter().enumerate().map(|(n, size)| f.producer.submit(vec![(0, part(n as u128, *size))]));
+    let results = futures::future::join_all(submits).await;
+    assert!(matches!(results[1], Err(Error::PartTooLarge { limit_bytes: LOG_LIMIT, .. })), "{:?}", results[1]);
+    for n in [0, 2, 3] {
+        assert!(results[n].is_ok(), "{n}: {:?}", results[n]);
+    }
+    assert_eq!(records(&f.log, 0).await, [vec![BatchId::Content(0)], vec![BatchId::Content(2), BatchId::Content(3)]]);
+    assert_eq!(f.metrics.in_flight_bytes.get(), 0);
+    // The next one is refused at the door.
+    let records_before = f.metrics.records.get();
+    let again = f.producer.submit(vec![(0, part(9, LOG_LIMIT + 1_000))]).await;
+    assert!(matches!(again, Err(Error::PartTooLarge { .. })), "{again:?}");
+    assert_eq!(f.metrics.records.get(), records_before);
+}
