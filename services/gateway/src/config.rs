@@ -7,7 +7,8 @@ use tidegate_codec::ingest::LabelLimits;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How long the first batch waits for others to share a record with.
+    /// How long a batch waits, while the log is at work on others, for more
+    /// to share a record with; 0 = not at all.
     pub linger_ms: u64,
     /// Size from which a record takes no further batch.
     pub record_target_bytes: usize,

@@ -1,10 +1,13 @@
 //! Gathers the parts of concurrent requests into one record per partition,
 //! appends them, and answers the requests when all is durable.
 //!
-//! A round takes what has gathered since the round before: the log's own
-//! latency makes rounds large under load, the linger makes them so when
-//! requests are many and small. Several rounds may be open at a time; a
-//! session has one batch in flight, so order between rounds means nothing.
+//! A round takes what has gathered since the round before. While no append is
+//! open the first request goes at once; while one is, the next round gathers
+//! until it ends, lingers no longer than configured, and goes then: a request
+//! at a quiet time waits for the log alone, and small requests cost the log no
+//! more than about a record per partition and append, however many there are.
+//! Several rounds may be open at a time; a session has one batch in flight, so
+//! order between rounds means nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -222,15 +225,16 @@ impl Flusher {
                 () = cancel.cancelled() => break,
                 () = self.shared.arrived.notified() => {}
             }
-            if !self.linger.is_zero() {
+            while open.try_join_next().is_some() {}
+            if !self.linger.is_zero() && !open.is_empty() {
                 tokio::select! {
                     () = cancel.cancelled() => {}
                     () = self.shared.full.notified() => {}
+                    _ = open.join_next() => {}
                     () = tokio::time::sleep(self.linger) => {}
                 }
             }
             self.round(&mut open).await;
-            while open.try_join_next().is_some() {}
         }
         self.shared.gathering.lock().is_closed = true;
         self.round(&mut open).await;

@@ -127,3 +127,25 @@ async fn a_part_too_large_for_the_log_fails_its_own_request_only() {
     assert!(matches!(again, Err(Error::PartTooLarge { .. })), "{again:?}");
     assert_eq!(f.metrics.records.get(), records_before);
 }
+
+#[tokio::test]
+async fn nothing_lingers_while_no_append_is_open() {
+    let f = fixture(Config { linger_ms: 1_000, ..Config::default() });
+    let started = Instant::now();
+    f.producer.submit(vec![(0, part(1, 100))]).await.unwrap();
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn what_comes_while_an_append_is_open_gathers() {
+    let f = fixture(Config { linger_ms: 10_000, ..Config::default() });
+    let started = Instant::now();
+    let client = async |partition: u16| {
+        for n in 0..20u128 {
+            f.producer.submit(vec![(partition, part(n, 100))]).await.unwrap();
+        }
+    };
+    tokio::join!(client(0), client(1), client(0), client(1));
+    assert!(started.elapsed() < Duration::from_secs(5), "an append that ends ends the linger");
+    assert_eq!(f.metrics.record_parts.get(), 80);
+}
