@@ -338,6 +338,11 @@ impl Writer<'_> {
         } else {
             (self.random.pick(&COMPARISONS), true)
         };
+        if op == "%" {
+            // A quotient of 1e9 makes 1e-7 of a last digit: only of samples.
+            let divisor = self.random.pick(&["3", "0.5", "-7", "0", "temperature", "Inf"]);
+            return format!("{} % {divisor}", self.instant());
+        }
         let bool_ = if is_comparison && self.random.one_in(3) { " bool" } else { "" };
         match self.random.below(7) {
             0 => format!("{left} {op}{bool_} {}", self.scalar()),
