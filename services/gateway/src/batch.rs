@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hashbrown::HashSet;
 use tidegate_codec::ingest::{Metadata, SampleError, SeriesError, Sink};
 use tidegate_codec::stored::PartWriter;
-use tidegate_model::{BatchId, Distribution, Histogram, MetricId, TenantId, is_stale};
+use tidegate_model::{BatchId, Distribution, Histogram, MetricIds, TenantId, is_stale};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::admission::{Admission, Range, Refused, Times};
@@ -91,6 +91,7 @@ pub struct Parts {
 /// Writers of all partitions and the hash, to be used again and again.
 pub struct Writers {
     partitions: Vec<Partition>,
+    ids: MetricIds,
     hash: ContentHash,
 }
 
@@ -102,7 +103,11 @@ struct Partition {
 
 impl Writers {
     pub fn new(partitions: u16) -> Self {
-        Self { partitions: (0..partitions.max(1)).map(|_| Partition::default()).collect(), hash: ContentHash::new() }
+        Self {
+            partitions: (0..partitions.max(1)).map(|_| Partition::default()).collect(),
+            ids: MetricIds::of(&TenantId::default()),
+            hash: ContentHash::new(),
+        }
     }
 }
 
@@ -136,6 +141,7 @@ impl<'a> Batch<'a> {
             Identity::Content | Identity::Session { .. } => None,
         };
         writers.hash.begin(rules.tenant, key);
+        writers.ids.begin(rules.tenant);
         for partition in &mut writers.partitions {
             partition.is_begun = false;
         }
@@ -258,7 +264,7 @@ impl<'a> Batch<'a> {
     }
 
     fn begin_series(&mut self, labels: &[u8]) -> Option<String> {
-        let id = MetricId::of_canonical(self.rules.tenant, labels);
+        let id = self.writers.ids.of_canonical(labels);
         if self.is_hashed {
             self.writers.hash.series(id);
             self.series.hashes = true;

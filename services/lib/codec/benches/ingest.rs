@@ -13,7 +13,7 @@ use tidegate_codec::ingest::{
     remote_write_v2,
 };
 use tidegate_codec::stored::PartWriter;
-use tidegate_model::{BatchId, Distribution, Histogram, MetricId, TenantId};
+use tidegate_model::{BatchId, Distribution, Histogram, MetricIds, TenantId};
 
 const SERIES: usize = 2_000;
 const PARTITIONS: u16 = 12;
@@ -138,6 +138,7 @@ impl Sink for Looker {
 /// Hashes series and writes parts, as a gateway does.
 struct Writer {
     tenant: TenantId,
+    ids: MetricIds,
     parts: Vec<PartWriter>,
     partition: usize,
 }
@@ -145,7 +146,8 @@ struct Writer {
 impl Writer {
     fn new() -> Self {
         let parts = (0..PARTITIONS).map(|_| PartWriter::new()).collect();
-        Self { tenant: TenantId::default(), parts, partition: 0 }
+        let tenant = TenantId::default();
+        Self { ids: MetricIds::of(&tenant), tenant, parts, partition: 0 }
     }
 
     fn begin(&mut self) {
@@ -160,7 +162,7 @@ impl Writer {
 impl Sink for Writer {
     fn series(&mut self, _: u32, labels: Result<&[u8], SeriesError>) {
         if let Ok(labels) = labels {
-            let id = MetricId::of_canonical(&self.tenant, labels);
+            let id = self.ids.of_canonical(labels);
             self.partition = usize::from(id.partition(PARTITIONS));
             self.parts[self.partition].series(id, labels);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::TenantId;
 
@@ -166,16 +166,17 @@ impl MetricId {
 
     /// As [`MetricId::of`], for label bytes known to be canonical.
     pub fn of_canonical(tenant: &TenantId, labels: &[u8]) -> Self {
-        let mut hasher = Xxh3Default::new();
-        hasher.update(&[tenant.as_str().len() as u8]);
-        hasher.update(tenant.as_str().as_bytes());
-        hasher.update(labels);
-        Self(hasher.digest128())
+        MetricIds::of(tenant).of_canonical(labels)
     }
 
     /// The partition of the series, of `partitions` in all.
     pub fn partition(self, partitions: u16) -> u16 {
-        (self.0 % u128::from(partitions.max(1))) as u16
+        // 32 bits at a time: a division of 128 bits is a slow call.
+        let partitions = u64::from(partitions.max(1));
+        let (high, low) = ((self.0 >> 64) as u64, self.0 as u64);
+        let rest = (high % partitions) << 32 | low >> 32;
+        let rest = (rest % partitions) << 32 | low & 0xffff_ffff;
+        (rest % partitions) as u16
     }
 
     pub fn to_be_bytes(self) -> [u8; 16] {
@@ -184,6 +185,39 @@ impl MetricId {
 
     pub fn from_be_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
+    }
+}
+
+/// Ids of many series of a tenant: [`MetricId::of_canonical`] with a buffer
+/// that is used again.
+#[derive(Clone, Debug)]
+pub struct MetricIds {
+    /// Tenant length, tenant, then the labels of the latest series.
+    buffer: Vec<u8>,
+    prefix_bytes: usize,
+}
+
+impl MetricIds {
+    pub fn of(tenant: &TenantId) -> Self {
+        let mut ids = Self { buffer: Vec::new(), prefix_bytes: 0 };
+        ids.begin(tenant);
+        ids
+    }
+
+    /// The series that follow are this tenant's.
+    pub fn begin(&mut self, tenant: &TenantId) {
+        self.buffer.clear();
+        self.buffer.push(tenant.as_str().len() as u8);
+        self.buffer.extend_from_slice(tenant.as_str().as_bytes());
+        self.prefix_bytes = self.buffer.len();
+    }
+
+    /// The id of the series with these labels, which are canonical bytes.
+    #[inline]
+    pub fn of_canonical(&mut self, labels: &[u8]) -> MetricId {
+        self.buffer.truncate(self.prefix_bytes);
+        self.buffer.extend_from_slice(labels);
+        MetricId(xxh3_128(&self.buffer))
     }
 }
 

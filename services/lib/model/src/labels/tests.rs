@@ -31,7 +31,24 @@ fn the_id_is_part_of_the_stored_format() {
     assert_ne!(id, MetricId::of(&TenantId::new("other").unwrap(), &labels));
 }
 
+#[test]
+fn ids_of_many_series_are_the_same() {
+    let (tenant, other) = (TenantId::default(), TenantId::new("other").unwrap());
+    let mut ids = MetricIds::of(&tenant);
+    for length in [0, 1, 5, 200, 3, 1_000] {
+        let labels = vec![b'x'; length];
+        assert_eq!(ids.of_canonical(&labels), MetricId::of_canonical(&tenant, &labels));
+    }
+    ids.begin(&other);
+    assert_eq!(ids.of_canonical(b"x"), MetricId::of_canonical(&other, b"x"));
+}
+
 proptest! {
+    #[test]
+    fn the_partition_is_the_id_modulo_partitions(id: u128, partitions: u16) {
+        prop_assert_eq!(u128::from(MetricId(id).partition(partitions)), id % u128::from(partitions.max(1)));
+    }
+
     #[test]
     fn canonical_bytes_round_trip(pairs in prop::collection::btree_map(".{1,40}", ".{0,200}", 0..8)) {
         let labels = Labels::from_pairs(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()))).unwrap();
