@@ -81,7 +81,7 @@ pub struct Rules<'a> {
 /// What a request comes to.
 #[derive(Debug)]
 pub struct Parts {
-    /// (partition, encoded part), one per partition at most.
+    /// (partition, its part as a record), one per partition at most.
     pub parts: Vec<(u16, Bytes)>,
     pub outcome: Outcome,
     /// To be remembered once the log has the parts.
@@ -183,7 +183,7 @@ impl<'a> Batch<'a> {
         for (number, partition) in self.writers.partitions.iter_mut().enumerate() {
             if partition.is_begun && !partition.writer.is_empty() {
                 partition.writer.set_batch(batch);
-                parts.push((number as u16, partition.writer.finish()));
+                parts.push((number as u16, partition.writer.finish_record()));
             }
         }
         Parts { parts, outcome: self.outcome, new_metadata: self.new_metadata.into_iter().collect() }

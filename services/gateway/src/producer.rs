@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tidegate_codec::stored::join;
+use tidegate_codec::stored::merge;
 use tidegate_eventlog::{Appended, ClockFn, EventLog, LogError, Topic};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinSet;
@@ -68,6 +68,7 @@ struct Gathering {
 
 /// A request.
 struct Waiting {
+    /// (partition, a record of one part).
     parts: Vec<(u16, Bytes)>,
     bytes: usize,
     answer: oneshot::Sender<Result<(), LogError>>,
@@ -81,7 +82,7 @@ impl Waiting {
 }
 
 fn largest_record_bytes(parts: &[(u16, Bytes)]) -> usize {
-    parts.iter().map(|(_, part)| part.len() + RECORD_OVERHEAD).max().unwrap_or(0)
+    parts.iter().map(|(_, part)| part.len()).max().unwrap_or(0)
 }
 
 impl Producer {
@@ -159,9 +160,6 @@ impl Producer {
     }
 }
 
-/// Version byte and the length before a part.
-const RECORD_OVERHEAD: usize = 6;
-
 fn stopping() -> Error {
     Error::Unavailable("the gateway is stopping".into())
 }
@@ -201,11 +199,11 @@ impl Shared {
         while !parts.is_empty() {
             let mut size = 0;
             let fits = parts.iter().take_while(|part| {
-                size += part.len() + RECORD_OVERHEAD;
+                size += part.len();
                 size <= target_bytes
             });
             let (now, later) = parts.split_at(fits.count().max(1));
-            records.push((partition, join(now)));
+            records.push((partition, merge(now)));
             self.metrics.record_parts.inc_by(now.len() as u64);
             parts = later;
         }

@@ -49,8 +49,7 @@ fn up(job: &str) -> Vec<u8> {
 }
 
 fn batch_of(parts: &Parts) -> BatchId {
-    let record = tidegate_codec::stored::join(&[parts.parts[0].1.clone()]);
-    let record = Record::parse(&record).unwrap();
+    let record = Record::parse(&parts.parts[0].1).unwrap();
     record.parts().next().unwrap().unwrap().batch
 }
 

@@ -25,13 +25,13 @@ fn fixture(config: Config) -> Fixture {
     Fixture { log, producer, metrics, cancel, flusher }
 }
 
-/// A part that is about `size` bytes long.
+/// A record of one part that is about `size` bytes long.
 fn part(batch: u128, size: usize) -> Bytes {
     let mut writer = PartWriter::new();
     writer.begin(&TenantId::default(), BatchId::Content(batch));
     writer.series(MetricId(batch), &[]);
     (0..size / 9).for_each(|_| writer.float(0, 1.0));
-    writer.finish()
+    writer.finish_record()
 }
 
 async fn records(log: &MemoryLog, partition: u16) -> Vec<Vec<BatchId>> {

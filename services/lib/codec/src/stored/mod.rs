@@ -18,7 +18,7 @@ mod window;
 pub use chunk::{decode_chunk, encode_chunk};
 pub use error::StoredError;
 pub use live::{LiveRecord, LiveWindow, decode_live, encode_live};
-pub use record::{Part, PartWriter, Record, SeriesView, join};
+pub use record::{Part, PartWriter, Record, SeriesView, join, merge};
 
 #[cfg(test)]
 mod arbitrary;

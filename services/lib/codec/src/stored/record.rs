@@ -28,7 +28,7 @@ mod reader;
 mod writer;
 
 pub use reader::{Part, Record, SampleIter, SeriesIter, SeriesView};
-pub use writer::{PartWriter, join};
+pub use writer::{PartWriter, join, merge};
 
 const RECORD_VERSION: u8 = 1;
 const PART_VERSION: u8 = 1;

@@ -107,6 +107,30 @@ proptest! {
     }
 
     #[test]
+    fn merged_records_are_their_parts_joined(parts in vec(part(), 0..4)) {
+        let mut writer = PartWriter::new();
+        let encode = |part| {
+            let part = write(&mut writer, part);
+            let record = writer.finish_record();
+            assert_eq!(record, join(std::slice::from_ref(&part)));
+            (part, record)
+        };
+        let (parts, records): (Vec<_>, Vec<_>) = parts.iter().map(encode).unzip();
+        prop_assert_eq!(merge(&records), join(&parts));
+    }
+
+    #[test]
+    fn pairs_are_the_same_when_their_bytes_are(a in vec(0..2u8, 0..40), b in vec(0..2u8, 0..40), at: prop::sample::Index) {
+        prop_assert_eq!(writer::is_same(&a, &b), a == b);
+        let mut changed = a.clone();
+        prop_assert!(writer::is_same(&a, &changed));
+        if let Some(byte) = changed.get_mut(at.index(a.len().max(1))) {
+            *byte ^= 1;
+            prop_assert!(!writer::is_same(&a, &changed));
+        }
+    }
+
+    #[test]
     fn arbitrary_bytes_do_not_panic(mut bytes: Vec<u8>) {
         exhaust(&bytes);
         bytes.insert(0, RECORD_VERSION);

@@ -89,7 +89,7 @@ impl PartWriter {
             let (pair, after) = rest.split_at(length);
             rest = after;
             let symbol = match self.previous.get(position) {
-                Some(&before) if self.symbols.bytes_of(before) == pair => before,
+                Some(&before) if is_same(self.symbols.bytes_of(before), pair) => before,
                 before => {
                     let known = before.is_some();
                     let symbol = self.symbols.intern(pair);
@@ -165,20 +165,40 @@ impl PartWriter {
         self.head.len() + self.series.len() + self.open.len() + self.symbols.bytes.len() + self.metadata.len() + 16
     }
 
-    /// The part, encoded. Call [`begin`](Self::begin) before the next one.
+    /// The part, encoded, for [`join`]. Call [`begin`](Self::begin) before the
+    /// next one.
     pub fn finish(&mut self) -> Bytes {
-        self.seal_series();
-        let mut out = Vec::with_capacity(self.size_bytes() + 32);
-        out.extend_from_slice(&self.head);
-        put_varint(&mut out, self.samples);
-        put_zigzag(&mut out, self.first_time_ms.unwrap_or(0));
-        put_varint(&mut out, self.series.len() as u64);
-        out.extend_from_slice(&self.series);
-        put_varint(&mut out, self.symbols.bytes.len() as u64);
-        out.extend_from_slice(&self.symbols.bytes);
-        put_varint(&mut out, self.metadata_count);
-        out.extend_from_slice(&self.metadata);
+        let mut out = Vec::new();
+        self.put_part(&mut out);
         out.into()
+    }
+
+    /// A record of this part alone, which [`merge`] can take apart again: what
+    /// goes into the log by itself is not copied once more.
+    pub fn finish_record(&mut self) -> Bytes {
+        let mut out = vec![0; RECORD_HEAD_BYTES];
+        self.put_part(&mut out);
+        // The length is known last; it ends where the part begins.
+        self.scratch.clear();
+        self.scratch.push(RECORD_VERSION);
+        put_varint(&mut self.scratch, (out.len() - RECORD_HEAD_BYTES) as u64);
+        let start = RECORD_HEAD_BYTES - self.scratch.len();
+        out[start..RECORD_HEAD_BYTES].copy_from_slice(&self.scratch);
+        Bytes::from(out).slice(start..)
+    }
+
+    fn put_part(&mut self, out: &mut Vec<u8>) {
+        self.seal_series();
+        out.reserve_exact(self.size_bytes() + 32);
+        out.extend_from_slice(&self.head);
+        put_varint(out, self.samples);
+        put_zigzag(out, self.first_time_ms.unwrap_or(0));
+        put_varint(out, self.series.len() as u64);
+        out.extend_from_slice(&self.series);
+        put_varint(out, self.symbols.bytes.len() as u64);
+        out.extend_from_slice(&self.symbols.bytes);
+        put_varint(out, self.metadata_count);
+        out.extend_from_slice(&self.metadata);
     }
 
     fn seal_series(&mut self) {
@@ -202,6 +222,23 @@ pub fn join(parts: &[Bytes]) -> Bytes {
     }
     out.into()
 }
+
+/// One record of the parts of `records`, which [`PartWriter::finish_record`]
+/// gave; one by itself stays as it is.
+pub fn merge(records: &[Bytes]) -> Bytes {
+    if let [only] = records {
+        return only.clone();
+    }
+    let parts = || records.iter().filter_map(|record| record.get(1..));
+    let mut out = Vec::with_capacity(1 + parts().map(<[u8]>::len).sum::<usize>());
+    out.push(RECORD_VERSION);
+    parts().for_each(|part| out.extend_from_slice(part));
+    out.into()
+}
+
+/// Version and length before the part of a record: a length of a part takes
+/// no more than 10 bytes.
+const RECORD_HEAD_BYTES: usize = 11;
 
 /// Label pairs of a part, each once.
 #[derive(Default)]
@@ -233,7 +270,7 @@ impl Symbols {
     fn intern(&mut self, pair: &[u8]) -> u32 {
         let hash = xxh3_64(pair);
         let (bytes, ends) = (&self.bytes, &self.ends);
-        let found = self.by_hash.find(hash, |(h, symbol)| *h == hash && range_of(bytes, ends, *symbol) == pair);
+        let found = self.by_hash.find(hash, |(h, symbol)| *h == hash && is_same(range_of(bytes, ends, *symbol), pair));
         if let Some((_, symbol)) = found {
             return *symbol;
         }
@@ -249,6 +286,24 @@ fn range_of<'a>(bytes: &'a [u8], ends: &[u32], symbol: u32) -> &'a [u8] {
     let symbol = symbol as usize;
     let start = if symbol == 0 { 0 } else { ends[symbol - 1] as usize };
     &bytes[start..ends[symbol] as usize]
+}
+
+/// As `==`, without a call for the short strings that pairs are. Their ends
+/// differ more often than their beginnings, so they are looked at first.
+#[inline]
+pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if let (Some(a_end), Some(b_end)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        // What the whole chunks leave over is in the last eight bytes.
+        let ((a, _), (b, _)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+        return a_end == b_end && a.iter().zip(b).all(|(a, b)| a == b);
+    }
+    if let (Some(a_end), Some(b_end)) = (a.last_chunk::<4>(), b.last_chunk::<4>()) {
+        return a_end == b_end && a.first_chunk::<4>() == b.first_chunk::<4>();
+    }
+    a == b
 }
 
 /// Length of the canonical pair that `bytes` begin with.
