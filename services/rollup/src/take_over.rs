@@ -37,14 +37,12 @@ pub(crate) async fn take_over(retry: &Retry) -> Result<TakenOver, Error> {
         registry.load(day, rows);
     }
     let clock = fold.clock();
-    tracing::info!(
-        partition,
-        next_offset = fold.next_offset(),
-        log_end = bounds.end,
-        era = clock.era,
-        effective_ms = clock.effective_ms,
-        "partition taken over"
-    );
+    let to_replay = bounds.end.saturating_sub(fold.next_offset());
+    if to_replay > 0 {
+        tracing::info!(partition, to_replay, era = clock.era, effective_ms = clock.effective_ms, "replaying the log");
+    } else {
+        tracing::debug!(partition, era = clock.era, effective_ms = clock.effective_ms, "partition taken over");
+    }
     Ok(TakenOver { fold, registry, log_end: bounds.end })
 }
 
