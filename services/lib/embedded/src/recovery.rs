@@ -81,7 +81,7 @@ pub(crate) fn write_tables<'a>(
             if began.elapsed() > FLUSH_TIMEOUT {
                 return Err(EngineError::Unavailable("writing tables takes too long".to_owned()));
             }
-            std::thread::sleep(FLUSH_POLL);
+            std::thread::park_timeout(FLUSH_POLL);
         }
     }
     Ok(())

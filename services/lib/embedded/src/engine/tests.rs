@@ -47,19 +47,19 @@ fn a_write_that_does_not_return_lets_others_fail_and_not_wait() {
         end: |_, _| {},
     };
     let engine = Engine::open_watched("log", Box::new(|_| Ok(())), limits).expect("open");
-    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (release, released) = std::sync::mpsc::sync_channel::<()>(1);
     let released = Mutex::new(released);
     std::thread::scope(|scope| {
         let stuck = scope.spawn(|| engine.write(|()| released.lock().recv().map_err(|_| unavailable("released"))));
         while engine.write(|()| Ok(())).is_ok() {
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(5));
         }
         engine.read(|()| Ok(())).expect("reading goes on");
         release.send(()).expect("it waits");
         stuck.join().expect("thread").expect("it returned after all");
     });
     while engine.write(|()| Ok(())).is_err() {
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::park_timeout(Duration::from_millis(5));
     }
 }
 
