@@ -92,10 +92,22 @@ pub const MAX_SUM_SCALE: usize = 9;
 /// first and last.
 pub const DUCKDB_MACRO: &str = include_str!("../sql/archive.sql");
 
+/// How to read the columns, for the metadata of every file: what `SUM(sum)`
+/// leaves out must not be a secret of the documentation.
+pub const READING: &str = "\
+One row is a window of 5 s of one series. SUM(sum) IS NOT ENOUGH: a window of one sample has its value in \
+sum_digits / 10^sum_scale, and sum, min, max, first and last are null. \
+Fill in sum = coalesce(sum, sum_digits / pow(10, sum_scale)); where count = 1, min = max = sum, for kind float also \
+first = last = sum; last_offset_ms = coalesce(last_offset_ms, first_offset_ms). \
+increase, resets and changes are null with up to two samples; p50 to p999 and sketch are of kind distribution only. \
+Offsets are ms from window_start, which is UTC. All columns: docs/archive.md of Tidegate.";
+
 /// Keys of the file's own metadata.
 pub mod metadata {
     /// [`FORMAT_VERSION`](super::FORMAT_VERSION) in decimal.
     pub const FORMAT: &str = "tidegate.format";
+    /// [`READING`](super::READING).
+    pub const COLUMNS: &str = "tidegate.columns";
     /// What the file covers, per source.
     pub const COVERAGE: &str = "tidegate.coverage";
     /// XXH3-128 of everything before the footer, in hex.

@@ -10,7 +10,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use tidegate_model::time::{HOUR_MS, hour_start_ms};
 use tidegate_model::{Labels, MetricId, Window};
-use tidegate_schemas::parquet::{FORMAT_VERSION, metadata};
+use tidegate_schemas::parquet::{FORMAT_VERSION, READING, metadata};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::rows::{RowBuffer, Scale, single_value};
@@ -107,6 +107,7 @@ impl HourWriter {
         let content = xxh3_128(self.groups.written()?);
         let pairs = [
             (metadata::FORMAT, FORMAT_VERSION.to_string()),
+            (metadata::COLUMNS, READING.to_owned()),
             (metadata::COVERAGE, coverage.to_text()),
             (metadata::CONTENT, format!("{content:032x}")),
         ];

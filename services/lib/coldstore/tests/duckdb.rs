@@ -127,3 +127,16 @@ async fn digits_are_the_values_in_sql() {
     let read: Vec<f64> = rows.lines().map(|row| row.parse().unwrap()).collect();
     assert_eq!(read, values);
 }
+
+/// Whoever finds a file without its documentation is told how to read it.
+#[tokio::test]
+async fn a_file_says_how_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = write_archive(folder.path()).await;
+    let query = format!(
+        "SELECT DISTINCT decode(value) FROM parquet_kv_metadata('{files}') WHERE decode(key) = 'tidegate.columns'"
+    );
+    let Some(rows) = duckdb("a_file_says_how_it_is_read", "", &query) else { return };
+    assert!(rows.contains("sum = coalesce(sum, sum_digits / pow(10, sum_scale))"), "{rows}");
+    assert_eq!(rows.lines().count(), 1, "{rows}");
+}
