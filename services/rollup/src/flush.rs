@@ -86,8 +86,11 @@ impl Flusher {
             return Ok(Vec::new());
         }
         let context = &self.retry.context;
-        // Few partitions at a time, so that a minute's close is no stampede.
-        let _permit = context.flushes.acquire().await.map_err(|_| Error::Stopped)?;
+        // Few partitions encode at a time, so that a minute's close is no
+        // stampede. They wait for the store together: it writes what comes at
+        // the same moment as one.
+        let acquire = || async { context.flushes.acquire().await.map_err(|_| Error::Stopped) };
+        let mut permit = acquire().await?;
         let paced = Duration::from_millis(context.config.flush_paced_ms);
         let mut rows = Vec::new();
         for mut fragment in fragments {
@@ -97,7 +100,9 @@ impl Flusher {
                 let begin = Instant::now();
                 let left = encode(&mut fragment, self.source, SLICE_ROWS, &mut rows);
                 if rows.len() >= context.config.flush_batch_rows {
+                    drop(permit);
                     self.write_rows(std::mem::take(&mut rows)).await?;
+                    permit = acquire().await?;
                 }
                 if closed_at.elapsed() < paced && !self.retry.cancel.is_cancelled() {
                     tokio::time::sleep(begin.elapsed()).await;
@@ -109,6 +114,7 @@ impl Flusher {
                 }
             }
         }
+        drop(permit);
         self.write_rows(rows).await?;
         Ok(touched.into_iter().collect())
     }

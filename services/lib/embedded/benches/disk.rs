@@ -29,6 +29,7 @@ fn main() {
             appends(&folder.path().join("full-log"), 1_500).await;
             throughput(&folder.path().join("fast-log")).await;
             rows(&folder.path().join("store")).await;
+            late_rows(&folder.path().join("late-store")).await;
         }),
         (runtime, folder) => say(&format!("not started: {:?} {:?}", runtime.err(), folder.err())),
     }
@@ -232,4 +233,63 @@ async fn rows(folder: &Path) {
     }
     let used = (cpu() - cpu_before).as_secs_f64() * 1e6 / scanned as f64;
     say(&format!("scan of {scanned} rows: {:.0} ms, {used:.2} CPU µs a row", began.elapsed().as_secs_f64() * 1e3));
+}
+
+/// An hour in time, then rows of all its minutes again and again.
+async fn late_rows(folder: &Path) {
+    const SERIES: u64 = 50_000;
+    const MINUTES: u32 = 60;
+    const ROUNDS: u32 = 24;
+    let config = StoreConfig { partitions: Some(PARTITIONS), ..StoreConfig::default() };
+    let store = Arc::new(EmbeddedStore::open(folder, config).expect("open"));
+    let mut series: Vec<MetricId> =
+        (0..SERIES).map(|n| MetricId(u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))).collect();
+    series.sort_unstable_by_key(|id| (id.partition(PARTITIONS), *id));
+    for minute in MINUTE..MINUTE + MINUTES {
+        store.write_rows(minute_of(&series, minute)).await.expect("write_rows");
+    }
+    settle().await;
+    let (mut used, mut count) = (Duration::ZERO, 0);
+    for fragment in 1..=ROUNDS {
+        let mut rows: Vec<Row> = (MINUTE..MINUTE + MINUTES)
+            .flat_map(|minute| minute_of(&series[minute as usize % 60..][..SERIES as usize / 61], minute))
+            .collect();
+        rows.iter_mut().for_each(|row| row.key.fragment = fragment);
+        count += rows.len();
+        let cpu_before = cpu();
+        let parts: Vec<Vec<Row>> = rows.chunks(rows.len() / usize::from(PARTITIONS)).map(<[Row]>::to_vec).collect();
+        let mut writes = tokio::task::JoinSet::new();
+        for part in parts {
+            let store = Arc::clone(&store);
+            writes.spawn(async move { store.write_rows(part).await.expect("write_rows") });
+        }
+        writes.join_all().await;
+        used += cpu() - cpu_before;
+    }
+    let cpu_before = cpu();
+    settle().await;
+    used += cpu() - cpu_before;
+    say(&format!("write of {count} late rows: {:.2} CPU µs a row", used.as_secs_f64() * 1e6 / count as f64));
+    let ids: Vec<MetricId> = series.iter().step_by(500).copied().collect();
+    for temperature in ["first", "second"] {
+        let began = Instant::now();
+        let read = store.read_rows(&TenantId::default(), &ids, MINUTE..MINUTE + MINUTES).await.expect("read_rows");
+        let took = began.elapsed().as_secs_f64() * 1e3;
+        say(&format!(
+            "read of {} of these series × 1 h, {temperature} time: {took:.1} ms, {} rows",
+            ids.len(),
+            read.len()
+        ));
+    }
+}
+
+/// Until nothing happens in the background.
+async fn settle() {
+    loop {
+        let before = cpu();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if cpu() - before < Duration::from_millis(20) {
+            return;
+        }
+    }
 }

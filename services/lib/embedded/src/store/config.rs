@@ -10,8 +10,11 @@ pub struct StoreConfig {
     pub partitions: Option<u16>,
     /// Memory for blocks read from disk.
     pub cache_bytes: u64,
-    /// Rows that come within this time are written together.
+    /// What comes within this time of the one before is written together, as
+    /// the partitions' rows of a minute that closed.
     pub gather_ms: u64,
+    /// Longest wait for more.
+    pub gather_max_ms: u64,
     /// Rows that are written together at most.
     pub gather_rows: usize,
     /// From so many rows of a day on, a group is written as a table of its own,
@@ -21,6 +24,13 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { partitions: None, cache_bytes: 64 << 20, gather_ms: 50, gather_rows: 200_000, ingest_rows: 4_000 }
+        Self {
+            partitions: None,
+            cache_bytes: 64 << 20,
+            gather_ms: 50,
+            gather_max_ms: 500,
+            gather_rows: 300_000,
+            ingest_rows: 4_000,
+        }
     }
 }

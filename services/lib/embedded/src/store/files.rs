@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
+use std::sync::Arc;
 
+use fjall::compaction::Leveled;
 use fjall::config::{BlockSizePolicy, CompressionPolicy};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use parking_lot::{Mutex, RwLock};
@@ -183,10 +185,16 @@ fn days(
     of_days.map(|(name, day)| Ok((day, database.keyspace(name, options)?))).collect()
 }
 
+/// Tables in level 0 that are merged into what they overlap. Each holds the
+/// rows of a minute; fjall holds writes up from 20 on.
+const LATE_TABLES: u8 = 12;
+
 /// Keys begin with the minute, so tables of later minutes lie behind those
-/// of earlier ones and are moved down without being written again.
+/// of earlier ones and are moved down without being written again. Late rows
+/// overlap much of what is there: they are left to gather first.
 fn row_options() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
+        .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(LATE_TABLES)))
         .max_memtable_size(8 << 20)
         .expect_point_read_hits(true)
         .data_block_size_policy(BlockSizePolicy::all(16 << 10))

@@ -44,13 +44,12 @@ pub(super) fn key_of(row: &Row, partitions: u16) -> Key {
     bytes
 }
 
-pub(super) fn value_of(row: &Row) -> Vec<u8> {
+pub(super) fn write_value(row: &Row, value: &mut Vec<u8>) {
     let tenant = row.key.tenant.as_str();
-    let mut value = Vec::with_capacity(1 + tenant.len() + row.chunk.len());
+    value.reserve_exact(1 + tenant.len() + row.chunk.len());
     value.push(tenant.len() as u8);
     value.extend_from_slice(tenant.as_bytes());
     value.extend_from_slice(&row.chunk);
-    value
 }
 
 pub(super) fn day_of_key(key: &Key) -> u32 {

@@ -133,6 +133,46 @@ async fn a_day_of_flushes_keeps_few_levels_busy() {
     assert!(!read.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_come_one_after_another_become_one_table() {
+    let folder = tempfile::tempdir().expect("folder");
+    let config = StoreConfig {
+        partitions: Some(4),
+        gather_ms: 1_000,
+        gather_max_ms: 60_000,
+        ingest_rows: 100,
+        ..StoreConfig::default()
+    };
+    let store = std::sync::Arc::new(EmbeddedStore::open(folder.path(), config).expect("open"));
+    let mut writes = tokio::task::JoinSet::new();
+    for fragment in 0..6 {
+        let store = std::sync::Arc::clone(&store);
+        let mut rows = rows(28_800_000, 50);
+        rows.iter_mut().for_each(|row| row.key.fragment = fragment);
+        writes.spawn(async move { store.write_rows(rows).await });
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+    writes.join_all().await.into_iter().for_each(|written| written.expect("write_rows"));
+    let keyspace = store.engine.read(|files| files.rows_of(20_000)).expect("the day");
+    assert_eq!(keyspace.table_count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_rows_gather_before_they_are_merged() {
+    let folder = tempfile::tempdir().expect("folder");
+    let config = StoreConfig { partitions: Some(4), gather_ms: 0, ingest_rows: 100, ..StoreConfig::default() };
+    let store = EmbeddedStore::open(folder.path(), config).expect("open");
+    for fragment in 0..9 {
+        let mut rows = rows(28_800_000, 200);
+        rows.iter_mut().for_each(|row| row.key.fragment = fragment);
+        store.write_rows(rows).await.expect("write_rows");
+        // So that the background has had its turn.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let keyspace = store.engine.read(|files| files.rows_of(20_000)).expect("the day");
+    assert_eq!(keyspace.table_count(), 9);
+}
+
 fn chunk(source: SourceId, minute: u32, new_ids: u64) -> SightingsChunk {
     let clock = Clock { era: 0, effective_ms: i64::from(minute) * 60_000 };
     let entry = Sighting { offset: u64::from(minute), batch: BatchId::Content(1), clock, new_ids };

@@ -15,7 +15,7 @@ use tidegate_model::{Row, SeriesRow};
 use tokio::sync::oneshot;
 
 use super::files::{Durability, Files};
-use super::rows::{Key, day_of_key, key_of, value_of};
+use super::rows::{Key, day_of_key, key_of, write_value};
 use super::{StoreConfig, closed, series};
 use crate::engine::{Engine, EngineError};
 
@@ -42,7 +42,8 @@ pub(super) struct Writer {
 /// How a group is gathered and written.
 #[derive(Clone, Copy)]
 struct Gathering {
-    time: Duration,
+    quiet: Duration,
+    max_wait: Duration,
     max_rows: usize,
     ingest_rows: usize,
 }
@@ -51,7 +52,8 @@ impl Writer {
     pub fn start(engine: Arc<Engine<Files>>, config: &StoreConfig) -> Result<Self, EngineError> {
         let (requests, queue) = sync_channel(QUEUE_REQUESTS);
         let gathering = Gathering {
-            time: Duration::from_millis(config.gather_ms),
+            quiet: Duration::from_millis(config.gather_ms),
+            max_wait: Duration::from_millis(config.gather_max_ms),
             max_rows: config.gather_rows,
             ingest_rows: config.ingest_rows,
         };
@@ -116,12 +118,16 @@ impl Group {
 
 fn run(engine: &Engine<Files>, queue: &Receiver<Request>, gathering: Gathering) {
     while let Ok(first) = queue.recv() {
-        let until = Instant::now() + gathering.time;
+        let began = Instant::now();
+        let mut wait = gathering.quiet;
         let mut group = Group::default();
         group.add(first);
         while !group.is_full(gathering) {
-            match queue.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(next) => group.add(next),
+            match queue.recv_timeout(wait) {
+                Ok(next) => {
+                    group.add(next);
+                    wait = gathering.quiet.min(gathering.max_wait.saturating_sub(began.elapsed()));
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -159,7 +165,9 @@ fn write(files: &Files, group: &Group, ingest_rows: usize) -> Result<(), EngineE
             let keyspace = files.rows_of(day)?;
             if rows.len() < ingest_rows {
                 for (key, row) in rows {
-                    batch.insert(&keyspace, key, value_of(row));
+                    let mut value = Vec::new();
+                    write_value(row, &mut value);
+                    batch.insert(&keyspace, key, value);
                 }
                 continue;
             }
@@ -167,8 +175,11 @@ fn write(files: &Files, group: &Group, ingest_rows: usize) -> Result<(), EngineE
             rows.sort_by_key(|(key, _)| *key);
             rows.dedup_by_key(|(key, _)| *key);
             let mut ingestion = keyspace.start_ingestion()?;
+            let mut value = Vec::new();
             for (key, row) in rows {
-                ingestion.write(key, value_of(row))?;
+                value.clear();
+                write_value(row, &mut value);
+                ingestion.write(key, &value[..])?;
             }
             ingestion.finish()?;
         }
