@@ -72,6 +72,11 @@ pub enum Verdict {
     /// Neither the store nor the archive holds the hour any more.
     Expired,
     LostInStore,
+    /// Also shown, though nothing is wrong, when an hour gets samples again
+    /// more than the fold's `ledger_ms` after it, within one era: its ledger
+    /// entry was final, and a later one for the same key counts from zero.
+    /// Adding them up would count a replay twice. Gateways refuse samples that
+    /// old, so this takes brokers whose clocks run a day ahead of theirs.
     SurplusInStore,
     /// Rows say another count than their windows hold.
     Miscounted,
