@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -61,7 +61,9 @@ struct Watched {
 #[derive(Default)]
 struct Running {
     next: u64,
-    began: BTreeMap<u64, Instant>,
+    /// How often each was seen under way. Not its age: a machine or process
+    /// that was paused has old writes that return at once.
+    seen: BTreeMap<u64, u32>,
 }
 
 impl Watchdog {
@@ -87,7 +89,7 @@ impl Watchdog {
         let mut running = self.watched.running.lock();
         let id = running.next;
         running.next += 1;
-        running.began.insert(id, Instant::now());
+        running.seen.insert(id, 0);
         Guard { watched: &self.watched, id }
     }
 
@@ -120,8 +122,10 @@ impl Drop for Watchdog {
 
 impl Watched {
     fn look(&self, limits: Limits) {
-        // Ids rise with time.
-        let longest = self.running.lock().began.values().next().map(Instant::elapsed).unwrap_or_default();
+        let mut running = self.running.lock();
+        running.seen.values_mut().for_each(|seen| *seen = seen.saturating_add(1));
+        let longest = limits.interval * running.seen.values().copied().max().unwrap_or(0);
+        drop(running);
         let stalled = longest >= limits.stalled_after;
         let changed = self.stalled.send_if_modified(|known| std::mem::replace(known, stalled) != stalled);
         match (changed, stalled) {
@@ -143,7 +147,7 @@ pub(crate) struct Guard<'a> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        self.watched.running.lock().began.remove(&self.id);
+        self.watched.running.lock().seen.remove(&self.id);
     }
 }
 

@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::*;
 
@@ -32,6 +33,20 @@ async fn a_write_that_takes_too_long_is_told_to_all_until_it_returns() {
     assert!(watchdog.check().is_err());
     drop(guard);
     wait_until("the end of the stall", || watchdog.check().is_ok());
+}
+
+#[test]
+fn time_in_which_the_process_stands_still_does_not_count() {
+    let watchdog = Watchdog::start("log", Limits { interval: Duration::from_secs(3_600), ..limits() });
+    let watchdog = watchdog.expect("a thread");
+    let _guard = watchdog.guard();
+    std::thread::park_timeout(limits().stalled_after * 2);
+    for _ in 0..9 {
+        watchdog.watched.look(limits());
+        watchdog.check().expect("seen too seldom");
+    }
+    watchdog.watched.look(limits());
+    assert!(watchdog.check().is_err());
 }
 
 #[test]
