@@ -17,7 +17,7 @@ use crate::retry::Retry;
 use crate::{Error, GROUP};
 
 /// Rows encoded between two points where other tasks get their turn.
-const SLICE_ROWS: usize = 1_000;
+const SLICE_ROWS: usize = 400;
 
 /// What closed at one moment, and the progress that covers it.
 pub(crate) struct Job {
