@@ -211,13 +211,11 @@ impl LabelBuilder {
     }
 }
 
-/// As `<`, quicker for names that differ in their first byte. Neither is empty.
+/// As `<`, without a call: names of neighbours differ within a few bytes.
 #[inline]
 fn is_less(a: &[u8], b: &[u8]) -> bool {
-    match (a.first(), b.first()) {
-        (Some(a), Some(b)) if a != b => a < b,
-        _ => a < b,
-    }
+    let difference = a.iter().zip(b).find(|(a, b)| a != b);
+    difference.map_or(a.len() < b.len(), |(a, b)| a < b)
 }
 
 fn lossy(name: &[u8]) -> String {

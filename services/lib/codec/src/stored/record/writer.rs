@@ -168,7 +168,7 @@ impl PartWriter {
     /// The part, encoded, for [`join`]. Call [`begin`](Self::begin) before the
     /// next one.
     pub fn finish(&mut self) -> Bytes {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.size_bytes() + 32);
         self.put_part(&mut out);
         out.into()
     }
@@ -176,7 +176,8 @@ impl PartWriter {
     /// A record of this part alone, which [`merge`] can take apart again: what
     /// goes into the log by itself is not copied once more.
     pub fn finish_record(&mut self) -> Bytes {
-        let mut out = vec![0; RECORD_HEAD_BYTES];
+        let mut out = Vec::with_capacity(RECORD_HEAD_BYTES + self.size_bytes() + 32);
+        out.resize(RECORD_HEAD_BYTES, 0);
         self.put_part(&mut out);
         // The length is known last; it ends where the part begins.
         self.scratch.clear();
@@ -189,7 +190,6 @@ impl PartWriter {
 
     fn put_part(&mut self, out: &mut Vec<u8>) {
         self.seal_series();
-        out.reserve_exact(self.size_bytes() + 32);
         out.extend_from_slice(&self.head);
         put_varint(out, self.samples);
         put_zigzag(out, self.first_time_ms.unwrap_or(0));
