@@ -146,11 +146,11 @@ impl Source {
                 *hundredths as f64 / 100.0
             }
             Self::Pages { pages } => {
-                *pages = (*pages + (random.next() % 2_001) as i64 - 1_000).max(0);
+                *pages = (*pages + (random.next() % 401) as i64 - 200).max(0);
                 (*pages * 4096) as f64
             }
             Self::Counter { total, mean } => {
-                *total += *mean + random.next() % *mean;
+                *total += *mean + random.next() % (*mean / 4 + 1);
                 *total as f64
             }
             Self::Idle { total } => *total as f64,
