@@ -5,10 +5,12 @@ use axum::Router;
 use prometheus_client::registry::Registry;
 use tidegate_eventlog::wall_clock;
 use tidegate_runtime::{Health, Target, TaskError};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tonic::service::Routes;
 
 use crate::adapters::{self, Adapters};
+use crate::background::starting_on;
 use crate::banner::reachable;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -20,6 +22,8 @@ pub struct Shared {
     pub registry: Registry,
     pub health: Health,
     pub failures: mpsc::Sender<TaskError>,
+    /// Where targets run that no client waits for.
+    pub background: Handle,
 }
 
 /// Targets that run, and what the ports serve for them.
@@ -52,8 +56,9 @@ pub async fn targets(
         }
     }
     if let Some(config) = agent_config(selection, config) {
-        let Shared { registry, health, failures } = shared;
-        let built = tidegate_agent::build(config, data_dir.path(), registry, health, failures.clone()).await;
+        let Shared { registry, health, failures, background } = shared;
+        let built = tidegate_agent::build(config, data_dir.path(), registry, health, failures.clone());
+        let built = starting_on(background, built).await;
         assembly.add(built.context("starting the agent")?);
     }
     assembly.targets.reverse();
@@ -68,7 +73,7 @@ async fn on_adapters(
     assembly: &mut Assembly,
 ) -> anyhow::Result<()> {
     let Adapters { log, store, archive } = adapters;
-    let Shared { registry, health, failures } = shared;
+    let Shared { registry, health, failures, background } = shared;
     let failures = failures.clone();
     match name {
         Name::Gateway => {
@@ -79,17 +84,19 @@ async fn on_adapters(
             assembly.add(target);
         }
         Name::Query => {
-            let built =
-                tidegate_query::build(config.query.clone(), log, store, archive, registry, health, failures).await;
+            let built = tidegate_query::build(config.query.clone(), log, store, archive, registry, health, failures);
+            let built = starting_on(background, built).await;
             assembly.add(built.context("starting query")?);
         }
         Name::Rollup => {
-            let built = tidegate_rollup::build(config.rollup.clone(), log, store, registry, health, failures).await;
+            let built = tidegate_rollup::build(config.rollup.clone(), log, store, registry, health, failures);
+            let built = starting_on(background, built).await;
             assembly.add(built.context("starting the rollup")?);
         }
         Name::Compactor => {
             let compactor = config.compactor.clone();
-            let built = tidegate_compactor::build(compactor, log, store, archive, registry, health, failures).await;
+            let built = tidegate_compactor::build(compactor, log, store, archive, registry, health, failures);
+            let built = starting_on(background, built).await;
             assembly.add(built.context("starting the compactor")?);
         }
         // It needs none.

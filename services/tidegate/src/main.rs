@@ -3,6 +3,7 @@
 
 mod adapters;
 mod assemble;
+mod background;
 mod banner;
 mod cli;
 mod config;
@@ -48,7 +49,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let selection = target.selection();
             selection.check()?;
             let logs = start_logs(&config)?;
-            on_threads(process::run(selection, config, logs))
+            let background = background::runtime().context("starting background threads")?;
+            let ended = on_threads(process::run(selection, config, logs, background.handle()));
+            background.shutdown_background();
+            ended
         }
     }
 }

@@ -16,6 +16,7 @@ use tidegate_runtime::shutdown::{self, Signals};
 use tidegate_runtime::telemetry::Shape;
 use tidegate_runtime::{Health, Target, TaskError, Tasks, admin, process_metrics};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::assemble::{self, Assembly, Shared};
@@ -26,11 +27,17 @@ use crate::targets::Selection;
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Runs the selected targets until a signal or the failure of a task.
+/// Runs the selected targets until a signal or the failure of a task; those
+/// whose work nobody waits for on the threads of `background`.
 ///
 /// # Errors
 /// When the process cannot start.
-pub async fn run(selection: Selection, mut config: Config, logs: Shape) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    selection: Selection,
+    mut config: Config,
+    logs: Shape,
+    background: &Handle,
+) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("installing signal handlers")?;
     let mut data_dir = DataDir::create(&config.data_dir)?;
     let ports = Ports::open(selection, &mut config).await?;
@@ -39,7 +46,12 @@ pub async fn run(selection: Selection, mut config: Config, logs: Shape) -> anyho
     }
 
     let (failures, mut failed) = mpsc::channel(16);
-    let mut shared = Shared { registry: Registry::default(), health: Health::new(), failures: failures.clone() };
+    let mut shared = Shared {
+        registry: Registry::default(),
+        health: Health::new(),
+        failures: failures.clone(),
+        background: background.clone(),
+    };
     let ending = shared.health.part("process");
     process_metrics::register(&mut shared.registry);
     let metrics = ServerMetrics::register(&mut shared.registry);

@@ -21,11 +21,11 @@ use row_groups::RowGroups;
 const BATCH_ROWS: usize = 8 * 1024;
 
 /// Rows of a row group, at most: what a reader of one series reads at least.
-const MAX_GROUP_ROWS: usize = 128 * 1024;
+const MAX_GROUP_ROWS: usize = 48 * 1024;
 
 /// Row groups of this size end with the metric, so that a reader of the next
 /// one need not read them, and what is in them is alike.
-const GROUP_ROWS: usize = 64 * 1024;
+const GROUP_ROWS: usize = 32 * 1024;
 
 /// Encodes one object. Its memory is that of the encoded bytes and one row
 /// group.
