@@ -101,9 +101,12 @@ impl Error {
             | Self::TooManyPoints { .. }
             | Self::NotStreamable(_)
             | Self::NotRanged(_) => Kind::BadData,
-            Self::Evaluation(EvalError::TooManySteps { .. } | EvalError::BadRange | EvalError::MatrixOverRange) => {
-                Kind::BadData
-            }
+            Self::Evaluation(
+                EvalError::TooManySteps { .. }
+                | EvalError::BadRange
+                | EvalError::MatrixOverRange
+                | EvalError::StringOverRange,
+            ) => Kind::BadData,
             Self::Evaluation(EvalError::Timeout) => Kind::Timeout,
             Self::TooManySeries { .. } | Self::TooManyWindows { .. } | Self::Evaluation(_) => Kind::Execution,
             Self::TooManyStreams { .. } => Kind::Limit,

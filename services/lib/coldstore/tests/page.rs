@@ -12,6 +12,7 @@ use tidegate_schemas::parquet::DUCKDB_MACRO;
 use tidegate_testkit::skipped::python_with;
 
 const PAGE: &str = include_str!("../../../../docs/archive.md");
+const README: &str = include_str!("../../../../README.md");
 /// 2026-11-20 07h.
 const HOUR: u32 = 498_655;
 const HOUR_START_MS: i64 = HOUR as i64 * 3_600_000;
@@ -32,12 +33,16 @@ for row in table: print('  '.join(cell.ljust(width) for cell, width in zip(row, 
 /// The fenced blocks of a language, each with the block of text that follows
 /// at once, if one does.
 fn blocks(language: &str) -> Vec<(&'static str, Option<&'static str>)> {
+    blocks_of(PAGE, language)
+}
+
+fn blocks_of(page: &'static str, language: &str) -> Vec<(&'static str, Option<&'static str>)> {
     let fenced = |text: &'static str, language: &str| {
         let (block, rest) =
             text.strip_prefix("```")?.strip_prefix(language)?.strip_prefix('\n')?.split_once("```\n")?;
         Some((block, rest))
     };
-    let starts = PAGE.match_indices("\n```").map(|(at, _)| &PAGE[at + 1..]);
+    let starts = page.match_indices("\n```").map(|(at, _)| &page[at + 1..]);
     let found = starts.filter_map(|text| fenced(text, language));
     found.map(|(block, rest)| (block, fenced(rest.trim_start(), "text").map(|(shown, _)| shown))).collect()
 }
@@ -123,6 +128,20 @@ async fn write_example(root: &Path) {
 #[test]
 fn the_page_has_the_macro_as_it_is() {
     assert_eq!(blocks("sql").first().map(|(block, _)| *block), Some(DUCKDB_MACRO));
+}
+
+#[tokio::test]
+async fn the_readme_asks_duckdb_for_what_is_there() {
+    let Some(interpreter) = python_with("duckdb", "the_readme_asks_duckdb_for_what_is_there") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path()).await;
+    let examples = blocks_of(README, "sql");
+    assert_eq!(examples.len(), 1);
+    let query = examples[0].0.replace(ROOT, &folder.path().display().to_string());
+    let answer = python(&interpreter, &[DUCKDB.into(), DUCKDB_MACRO.into(), query]);
+    let rows: Vec<&str> = answer.lines().skip(1).collect();
+    assert_eq!(rows.len(), 3, "{answer}");
+    assert!(rows[0].starts_with("node_load1  web-1     2026-11-20 07:00:00"), "{answer}");
 }
 
 #[tokio::test]
