@@ -11,6 +11,7 @@ use tidegate_eventlog::EventLog;
 use tidegate_hotstore::HotStore;
 use tidegate_runtime::Health;
 
+use crate::background::starting_threads;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::watched_log::WatchedLog;
@@ -58,7 +59,8 @@ pub fn open(config: &Config, data_dir: &DataDir, health: &Health) -> anyhow::Res
 /// As [`open`].
 pub fn open_stored(config: &Config, data_dir: &DataDir) -> anyhow::Result<(Arc<dyn HotStore>, Arc<Archive>)> {
     let folder = data_dir.path().join("store");
-    let store = EmbeddedStore::open(&folder, config.store.embedded.clone()).context("opening the store")?;
+    let store = starting_threads(|| EmbeddedStore::open(&folder, config.store.embedded.clone()));
+    let store = store.context("opening the store")?;
     let archive = Archive::local(&data_dir.path().join("archive")).context("opening the archive")?;
     Ok((Arc::new(store), Arc::new(archive)))
 }

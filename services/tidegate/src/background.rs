@@ -5,25 +5,19 @@
 use std::future::Future;
 use std::pin::pin;
 
+use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// What the kernel takes off these threads' share while others want to run:
 /// about a quarter is left to them.
 const NICE: i32 = 5;
+/// The kernel knows nothing lower.
+const LOWEST: i32 = 19;
 
 /// # Errors
 /// When threads cannot be started.
 pub fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .thread_name("background")
-        .on_thread_start(|| {
-            // On Linux this is the calling thread's own priority, and lowering it is always allowed.
-            if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                tracing::warn!(%error, "background threads run at full priority");
-            }
-        })
-        .enable_all()
-        .build()
+    Builder::new_multi_thread().thread_name("background").on_thread_start(lower_priority).enable_all().build()
 }
 
 /// Polls `work` here, but lets it start its tasks on `runtime`.
@@ -34,6 +28,28 @@ pub async fn starting_on<T>(runtime: &Handle, work: impl Future<Output = T>) -> 
         work.as_mut().poll(context)
     })
     .await
+}
+
+/// Runs `work` on a thread of its own; the threads that it starts have the
+/// background's priority too.
+pub fn starting_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let run = || {
+        lower_priority();
+        work()
+    };
+    match std::thread::scope(|scope| scope.spawn(run).join()) {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// On Linux this is the calling thread's own priority, which threads started
+/// by it inherit; lowering it is always allowed.
+fn lower_priority() {
+    let lowered = getpriority_process(None).and_then(|now| setpriority_process(None, (now + NICE).min(LOWEST)));
+    if let Err(error) = lowered {
+        tracing::warn!(%error, "background threads run at full priority");
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,16 @@
 use super::*;
 
+fn of_this_thread() -> i32 {
+    getpriority_process(None).unwrap()
+}
+
+fn lowered() -> i32 {
+    (of_this_thread() + NICE).min(LOWEST)
+}
+
 #[test]
 fn tasks_start_on_the_threads_of_the_background_at_a_lower_priority() {
     let (front, background) = (Runtime::new().unwrap(), runtime().unwrap());
-    let of_this_thread = || rustix::process::getpriority_process(None).unwrap();
     let before = of_this_thread();
     let (thread, nice) = front
         .block_on(starting_on(background.handle(), async {
@@ -11,8 +18,14 @@ fn tasks_start_on_the_threads_of_the_background_at_a_lower_priority() {
         }))
         .unwrap();
     assert_eq!(thread.as_deref(), Some("background"));
-    assert_eq!(nice, NICE);
+    assert_eq!(nice, lowered());
     assert_eq!(of_this_thread(), before);
     front.shutdown_background();
     background.shutdown_background();
+}
+
+#[test]
+fn threads_started_in_the_background_inherit_its_priority() {
+    let nice = starting_threads(|| std::thread::spawn(of_this_thread).join().unwrap());
+    assert_eq!(nice, lowered());
 }
