@@ -23,6 +23,8 @@ pub const NODE_EXPORTER: Program = Program {
 };
 pub const VICTORIA_METRICS: Program =
     Program { candidates: &["victoria-metrics"], install: "sudo apt-get install -y victoria-metrics" };
+/// With what it hands over times that have a zone.
+pub const DUCKDB: &[&str] = &["duckdb", "pytz"];
 pub const UNSHARE: Program = Program { candidates: &["unshare"], install: "sudo apt-get install -y util-linux" };
 
 impl Program {
@@ -43,13 +45,13 @@ impl Program {
     }
 }
 
-/// A Python that can import `module`.
-pub fn python_with(module: &str, test: &str) -> Option<PathBuf> {
-    let install = format!("pip install {module}");
+/// A Python that can import all of `modules`.
+pub fn python_with(modules: &[&str], test: &str) -> Option<PathBuf> {
+    let install = format!("pip install {}", modules.join(" "));
     let candidates = std::env::var_os("TIDEGATE_TEST_PYTHON").map(PathBuf::from);
     let python = candidates.unwrap_or_else(|| PathBuf::from("python3"));
     let works = std::process::Command::new(&python)
-        .args(["-c", &format!("import {module}")])
+        .args(["-c", &format!("import {}", modules.join(", "))])
         .stderr(std::process::Stdio::null())
         .status()
         .is_ok_and(|status| status.success());

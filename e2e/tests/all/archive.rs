@@ -42,7 +42,7 @@ fn parquet_files(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[tokio::test]
 async fn duckdb_reads_a_shipped_hour() -> anyhow::Result<()> {
-    let Some(python) = skipped::python_with("duckdb", "duckdb_reads_a_shipped_hour") else { return Ok(()) };
+    let Some(python) = skipped::python_with(skipped::DUCKDB, "duckdb_reads_a_shipped_hour") else { return Ok(()) };
     let mut server = Server::quiet_options().set("compactor.settle_seconds", 1).start().await?;
     let answer = remote_write::send(&server.http_url(), Version::V1, &series()).await?;
     ensure!(answer.status().is_success(), "{answer:?}");

@@ -76,6 +76,9 @@ struct Context {
     readiness: Readiness,
     pulses: Pulses,
     flushes: Semaphore,
+    /// One partition publishes at a time: all have the same moments, and their
+    /// windows together would hold up the pushes that wait for the same disk.
+    publications: Semaphore,
 }
 
 /// Checks that log and store belong together and starts consuming.
@@ -100,6 +103,7 @@ pub async fn build(
     take_over::refuse_log_behind(&*log, &*store).await?;
     let context = Arc::new(Context {
         flushes: Semaphore::new(config.flush_parallel.max(1)),
+        publications: Semaphore::new(1),
         config,
         log,
         store,

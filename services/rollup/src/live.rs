@@ -68,6 +68,7 @@ impl Live {
 /// the new watermark, since it promises the windows before it.
 pub(crate) async fn publish(retry: &Retry, reach: Reach, windows: Vec<LiveWindow>) -> Result<(), Error> {
     let published = windows.len() as u64;
+    let Ok(_turn) = retry.context.publications.acquire().await else { return Err(Error::Stopped) };
     let mut rest = Vec::new();
     let mut windows = windows.into_iter();
     loop {

@@ -9,7 +9,7 @@ use tidegate_model::{
     Distribution, DistributionWindow, FloatWindow, Labels, MetricId, SourceId, TenantId, Window, WindowValue,
 };
 use tidegate_schemas::parquet::DUCKDB_MACRO;
-use tidegate_testkit::skipped::python_with;
+use tidegate_testkit::skipped::{self, python_with};
 
 /// 2026-11-20 07h.
 const HOUR: u32 = 498_655;
@@ -17,7 +17,7 @@ const HOUR_START_MS: i64 = HOUR as i64 * 3_600_000;
 
 /// Answers the rows of a query as text, or `None` without DuckDB.
 fn duckdb(test: &str, setup: &str, query: &str) -> Option<String> {
-    let python = python_with("duckdb", test)?;
+    let python = python_with(skipped::DUCKDB, test)?;
     let script = "import duckdb, sys\n\
         connection = duckdb.connect()\n\
         connection.execute(\"SET TimeZone = 'UTC'\")\n\

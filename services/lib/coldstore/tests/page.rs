@@ -9,7 +9,7 @@ use tidegate_model::{
     Distribution, DistributionWindow, FloatWindow, Labels, MetricId, SourceId, TenantId, Window, WindowValue,
 };
 use tidegate_schemas::parquet::DUCKDB_MACRO;
-use tidegate_testkit::skipped::python_with;
+use tidegate_testkit::skipped::{self, python_with};
 
 const PAGE: &str = include_str!("../../../../docs/archive.md");
 const README: &str = include_str!("../../../../README.md");
@@ -132,7 +132,7 @@ fn the_page_has_the_macro_as_it_is() {
 
 #[tokio::test]
 async fn the_readme_asks_duckdb_for_what_is_there() {
-    let Some(interpreter) = python_with("duckdb", "the_readme_asks_duckdb_for_what_is_there") else { return };
+    let Some(interpreter) = python_with(skipped::DUCKDB, "the_readme_asks_duckdb_for_what_is_there") else { return };
     let folder = tempfile::tempdir().unwrap();
     write_example(folder.path()).await;
     let examples = blocks_of(README, "sql");
@@ -146,7 +146,7 @@ async fn the_readme_asks_duckdb_for_what_is_there() {
 
 #[tokio::test]
 async fn the_page_shows_what_duckdb_answers() {
-    let Some(interpreter) = python_with("duckdb", "the_page_shows_what_duckdb_answers") else { return };
+    let Some(interpreter) = python_with(skipped::DUCKDB, "the_page_shows_what_duckdb_answers") else { return };
     let folder = tempfile::tempdir().unwrap();
     write_example(folder.path()).await;
     let examples: Vec<_> = blocks("sql").into_iter().skip(1).collect();
@@ -161,7 +161,7 @@ async fn the_page_shows_what_duckdb_answers() {
 #[tokio::test]
 async fn the_page_shows_what_python_answers() {
     let test = "the_page_shows_what_python_answers";
-    let Some(interpreter) = python_with("pyarrow", test).and_then(|_| python_with("pandas", test)) else { return };
+    let Some(interpreter) = python_with(&["pyarrow", "pandas"], test) else { return };
     let folder = tempfile::tempdir().unwrap();
     write_example(folder.path()).await;
     let found = blocks("python");

@@ -46,6 +46,7 @@ pub(crate) fn retry_on(harness: &Harness) -> Retry {
         readiness: Readiness::new(harness.health.part("rollup")),
         pulses: Pulses::default(),
         flushes: Semaphore::new(1),
+        publications: Semaphore::new(1),
     });
     Retry { context, partition: 0, cancel: CancellationToken::new() }
 }
