@@ -13,7 +13,7 @@ pub fn push(runs: &[Measured]) -> String {
         cells
     };
     let bytes_per_sample =
-        |run: &Measured, bytes: u64| format!("{} ({:.2})", mib(bytes), bytes as f64 / run.samples as f64);
+        |run: &Measured, bytes: u64| format!("{} ({:.3})", mib(bytes), bytes as f64 / run.samples as f64);
     let mut rows = vec![
         row("", &|run| run.name.clone()),
         row("samples", &|run| run.samples.to_string()),

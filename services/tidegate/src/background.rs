@@ -17,7 +17,9 @@ const LOWEST: i32 = 19;
 /// # Errors
 /// When threads cannot be started.
 pub fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().thread_name("background").on_thread_start(lower_priority).enable_all().build()
+    let priority = lowered_priority();
+    let lower = move || set_priority(priority);
+    Builder::new_multi_thread().thread_name("background").on_thread_start(lower).enable_all().build()
 }
 
 /// Polls `work` here, but lets it start its tasks on `runtime`.
@@ -33,8 +35,9 @@ pub async fn starting_on<T>(runtime: &Handle, work: impl Future<Output = T>) -> 
 /// Runs `work` on a thread of its own; the threads that it starts have the
 /// background's priority too.
 pub fn starting_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let priority = lowered_priority();
     let run = || {
-        lower_priority();
+        set_priority(priority);
         work()
     };
     match std::thread::scope(|scope| scope.spawn(run).join()) {
@@ -43,11 +46,16 @@ pub fn starting_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     }
 }
 
-/// On Linux this is the calling thread's own priority, which threads started
-/// by it inherit; lowering it is always allowed.
-fn lower_priority() {
-    let lowered = getpriority_process(None).and_then(|now| setpriority_process(None, (now + NICE).min(LOWEST)));
-    if let Err(error) = lowered {
+/// Below the calling thread's. Threads started by those of the background
+/// inherit theirs and so must not add to it: it is found once.
+fn lowered_priority() -> rustix::io::Result<i32> {
+    Ok((getpriority_process(None)? + NICE).min(LOWEST))
+}
+
+/// On Linux this is the calling thread's own priority; lowering it is always
+/// allowed.
+fn set_priority(priority: rustix::io::Result<i32>) {
+    if let Err(error) = priority.and_then(|priority| setpriority_process(None, priority)) {
         tracing::warn!(%error, "background threads run at full priority");
     }
 }

@@ -29,3 +29,12 @@ fn threads_started_in_the_background_inherit_its_priority() {
     let nice = starting_threads(|| std::thread::spawn(of_this_thread).join().unwrap());
     assert_eq!(nice, lowered());
 }
+
+#[test]
+fn threads_for_blocking_work_are_not_lowered_twice() {
+    let background = runtime().unwrap();
+    let nested = async { tokio::task::spawn_blocking(of_this_thread).await.unwrap() };
+    let nice = background.block_on(async { tokio::spawn(nested).await }).unwrap();
+    assert_eq!(nice, lowered());
+    background.shutdown_background();
+}

@@ -20,6 +20,11 @@ use tidegate_schemas::parquet::{archive_schema, column};
 
 const ZSTD_LEVEL: i32 = 6;
 
+/// For columns whose dictionary codes only repeat: hardly slower there.
+const ZSTD_LEVEL_OF_REPEATS: i32 = 15;
+const REPEATING: [&[&str]; 3] =
+    [&[column::METRIC_ID], &[column::LABELS, "key_value", "key"], &[column::LABELS, "key_value", "value"]];
+
 /// Rows of a page of the larger columns, which a reader of few series skips.
 const PAGE_ROWS: usize = 32 * 1024;
 
@@ -186,6 +191,11 @@ fn common() -> Result<WriterPropertiesBuilder, ParquetError> {
         properties = properties
             .set_column_data_page_row_count_limit(path(name), PAGE_ROWS)
             .set_column_statistics_enabled(path(name), EnabledStatistics::Page);
+    }
+    for names in REPEATING {
+        let path = ColumnPath::new(names.iter().map(|name| (*name).to_owned()).collect());
+        properties =
+            properties.set_column_compression(path, Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL_OF_REPEATS)?));
     }
     for name in [column::SUM, column::SUM_DIGITS] {
         properties = properties.set_column_data_page_row_count_limit(path(name), PAGE_ROWS);
