@@ -1,17 +1,21 @@
 //! The event log.
 //!
-//! One keyspace per topic and partition; key: offset (u64) and append time
-//! (i64), big-endian; value: the payload. The offset is first in the key, so a
+//! Each topic is a database of its own, with a writer of its own, so that live
+//! windows, which come in bursts, never stand before a push in a queue. In it
+//! is one keyspace per partition; key: offset (u64) and append time (i64),
+//! big-endian; value: the payload. The offset is first in the key, so a
 //! partition is read in one scan; the time is in it so that retention finds an
-//! offset by time without reading payloads. A keyspace `meta` holds per topic
-//! the epoch and the number of partitions, per partition the first offset that
-//! retention left, per group the committed offset.
+//! offset by time without reading payloads. A keyspace `meta` holds the epoch
+//! and the number of partitions, per partition the first offset that retention
+//! left, per group the committed offset.
 //!
-//! Appends of both topics, ticks too, are fsynced before they are answered. A
+//! Appends to metrics-raw, ticks too, are fsynced before they are answered. A
 //! record that was read but is gone after a power failure would leave readers
-//! ahead of the log, and its offset would be given to another record. Committed
-//! offsets are not fsynced: an older one only makes a reader read again. Neither
-//! is lost when only the process dies.
+//! ahead of the log, and its offset would be given to another record. Those to
+//! metrics-rollup are not: their readers live and die with this machine, and
+//! the windows are published again. Committed offsets are not fsynced either:
+//! an older one only makes a reader read again. None of it is lost when only
+//! the process dies.
 
 mod config;
 mod files;
@@ -19,7 +23,6 @@ mod partition;
 mod retention;
 mod writer;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,27 +44,33 @@ use crate::engine::{Engine, EngineError};
 use crate::folder::{self, FolderError};
 
 const HOLDS: &str = "tidegate event log";
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 /// Records up to this size are taken by a full log too: without ticks the time
 /// of the fold would stand, nothing would close, and nothing be committed.
 const TICK_BYTES: usize = 8;
 
 /// See the crate's and the module's description.
 pub struct EmbeddedLog {
-    shared: Arc<Shared>,
-    epochs: HashMap<Topic, u64>,
+    raw: TopicLog,
+    rollup: TopicLog,
     assigned: watch::Sender<Vec<u16>>,
+}
+
+struct TopicLog {
+    shared: Arc<Shared>,
+    epoch: u64,
     writer: Writer,
     retention: Retention,
 }
 
-/// What the writer, the retention and the readers share.
+/// What a topic's writer, retention and readers share.
 struct Shared {
+    topic: Topic,
     config: LogConfig,
     clock: ClockFn,
     engine: Engine<Files>,
-    topics: HashMap<Topic, Vec<Partition>>,
-    /// metrics-raw holds all that it may, and none of it can go.
+    partitions: Vec<Partition>,
+    /// The topic holds all that it may, and none of it can go.
     full: AtomicBool,
 }
 
@@ -74,41 +83,42 @@ impl EmbeddedLog {
     /// As [`EmbeddedLog::open`]; `clock` stamps records and drives retention.
     pub fn open_with_clock(folder: &Path, config: LogConfig, clock: ClockFn) -> Result<Self, LogError> {
         folder::prepare(folder, HOLDS, FORMAT_VERSION)?;
-        let (path, opened) = (folder.to_owned(), config.clone());
-        let engine = Engine::open("log", Box::new(move |opening| Files::open(&path, &opened, opening)))?;
-        let meta = engine.read(|files| files.read_meta(config.partitions))?;
-        if let Some((topic, found)) = meta.other_partitions {
-            return Err(LogError::PartitionCount { topic: topic.name(), found, wanted: config.partitions });
-        }
-        let tail_bytes = config.tail_cache_bytes / (Topic::ALL.len() * usize::from(config.partitions).max(1));
-        let topics = meta.bounds.into_iter().map(|(topic, bounds)| {
-            (topic, bounds.into_iter().map(|bounds| Partition::new(bounds, tail_bytes)).collect())
-        });
+        let open = |topic| TopicLog::open(folder, topic, config.clone(), clock.clone());
         let assigned = watch::Sender::new((0..config.partitions).collect());
-        let shared = Arc::new(Shared { topics: topics.collect(), config, clock, engine, full: AtomicBool::new(false) });
-        let writer = Writer::start(Arc::clone(&shared))?;
-        let retention = Retention::start(Arc::clone(&shared))?;
-        Ok(Self { shared, epochs: meta.epochs, assigned, writer, retention })
+        Ok(Self { raw: open(Topic::MetricsRaw)?, rollup: open(Topic::MetricsRollup)?, assigned })
+    }
+
+    fn topic(&self, topic: Topic) -> &TopicLog {
+        match topic {
+            Topic::MetricsRaw => &self.raw,
+            Topic::MetricsRollup => &self.rollup,
+        }
+    }
+
+    fn shared(&self, topic: Topic) -> &Arc<Shared> {
+        &self.topic(topic).shared
     }
 
     /// Drops the records of a partition before `start`, for good.
     pub async fn truncate_start(&self, topic: Topic, partition: u16, start: u64) -> Result<(), LogError> {
-        self.shared.partition(topic, partition)?;
-        let shared = Arc::clone(&self.shared);
-        blocking(move || Ok(shared.truncate_start(topic, partition, start)?)).await
+        let shared = Arc::clone(self.shared(topic));
+        shared.partition(partition)?;
+        blocking(move || Ok(shared.truncate_start(partition, start)?)).await
     }
 
     /// Applies retention now instead of at its next turn.
     pub async fn apply_retention(&self) -> Result<(), LogError> {
-        let shared = Arc::clone(&self.shared);
-        blocking(move || Ok(retention::apply(&shared)?)).await
+        let topics = Topic::ALL.map(|topic| Arc::clone(self.shared(topic)));
+        blocking(move || Ok(topics.iter().try_for_each(|shared| retention::apply(shared))?)).await
     }
 
     /// Writes what was accepted and closes the files; what is asked for later
     /// is refused. Dropping the log does the same. Blocks.
     pub fn close(&self) {
-        self.retention.stop();
-        self.writer.stop();
+        for topic in Topic::ALL.map(|topic| self.topic(topic)) {
+            topic.retention.stop();
+            topic.writer.stop();
+        }
     }
 }
 
@@ -118,39 +128,53 @@ impl Drop for EmbeddedLog {
     }
 }
 
-impl Shared {
-    fn partitions(&self, topic: Topic) -> &[Partition] {
-        self.topics.get(&topic).map_or(&[], Vec::as_slice)
+impl TopicLog {
+    fn open(folder: &Path, topic: Topic, config: LogConfig, clock: ClockFn) -> Result<Self, LogError> {
+        let (path, opened) = (folder.to_owned(), config.clone());
+        let engine = Engine::open("log", Box::new(move |opening| Files::open(&path, topic, &opened, opening)))?;
+        let meta = engine.read(|files| files.read_meta(config.partitions))?;
+        if let Some(found) = meta.other_partitions {
+            return Err(LogError::PartitionCount { topic: topic.name(), found, wanted: config.partitions });
+        }
+        let tail_bytes = config.tail_cache_bytes / (Topic::ALL.len() * usize::from(config.partitions).max(1));
+        let partitions = meta.bounds.into_iter().map(|bounds| Partition::new(bounds, tail_bytes)).collect();
+        let shared = Arc::new(Shared { topic, config, clock, engine, partitions, full: AtomicBool::new(false) });
+        let writer = Writer::start(Arc::clone(&shared))?;
+        let retention = Retention::start(Arc::clone(&shared))?;
+        Ok(Self { shared, epoch: meta.epoch, writer, retention })
     }
+}
 
-    fn partition(&self, topic: Topic, partition: u16) -> Result<&Partition, LogError> {
-        let found = self.partitions(topic).get(usize::from(partition));
-        found.ok_or(LogError::UnknownPartition { topic: topic.name(), partition })
+impl Shared {
+    fn partition(&self, partition: u16) -> Result<&Partition, LogError> {
+        let found = self.partitions.get(usize::from(partition));
+        found.ok_or(LogError::UnknownPartition { topic: self.topic.name(), partition })
     }
 
     /// First in memory, so that no reader is given what is about to go; then
     /// the files.
-    fn truncate_start(&self, topic: Topic, partition: u16, start: u64) -> Result<(), EngineError> {
-        let Ok(state) = self.partition(topic, partition) else { return Ok(()) };
+    fn truncate_start(&self, partition: u16, start: u64) -> Result<(), EngineError> {
+        let Ok(state) = self.partition(partition) else { return Ok(()) };
         let start = state.advance_start(start);
-        self.engine.write(|files| files.truncate_start(topic, partition, start))
+        self.engine.write(|files| files.truncate_start(partition, start))
     }
 }
 
 #[async_trait]
 impl EventLog for EmbeddedLog {
     fn epoch(&self, topic: Topic) -> u64 {
-        self.epochs.get(&topic).copied().unwrap_or(0)
+        self.topic(topic).epoch
     }
 
-    fn partitions(&self, _topic: Topic) -> u16 {
-        self.shared.config.partitions
+    fn partitions(&self, topic: Topic) -> u16 {
+        self.shared(topic).config.partitions
     }
 
     async fn append(&self, topic: Topic, records: Vec<(u16, Bytes)>) -> Result<Vec<Appended>, LogError> {
-        let limit_bytes = self.shared.config.max_record_bytes;
+        let TopicLog { shared, writer, .. } = self.topic(topic);
+        let limit_bytes = shared.config.max_record_bytes;
         for (partition, payload) in &records {
-            self.shared.partition(topic, *partition)?;
+            shared.partition(*partition)?;
             if payload.len() > limit_bytes {
                 return Err(LogError::TooLarge { size_bytes: payload.len(), limit_bytes });
             }
@@ -159,18 +183,15 @@ impl EventLog for EmbeddedLog {
             return Ok(Vec::new());
         }
         let is_tick = |payload: &Bytes| payload.len() <= TICK_BYTES;
-        if topic == Topic::MetricsRaw
-            && self.shared.full.load(Ordering::Relaxed)
-            && !records.iter().all(|(_, payload)| is_tick(payload))
-        {
+        if shared.full.load(Ordering::Relaxed) && !records.iter().all(|(_, payload)| is_tick(payload)) {
             return Err(LogError::Overloaded);
         }
         let (answer, answered) = oneshot::channel();
-        self.writer.send(Request { topic, records, answer })?;
+        writer.send(Request { records, answer })?;
         tokio::select! {
             biased;
             answered = answered => answered.unwrap_or_else(|_| Err(closed())),
-            stalled = self.shared.engine.stalled() => Err(stalled.into()),
+            stalled = shared.engine.stalled() => Err(stalled.into()),
         }
     }
 
@@ -182,7 +203,8 @@ impl EventLog for EmbeddedLog {
         max_bytes: usize,
         max_wait: Duration,
     ) -> Result<Fetched, LogError> {
-        let state = self.shared.partition(topic, partition)?;
+        let shared = self.shared(topic);
+        let state = shared.partition(partition)?;
         let until = Instant::now() + max_wait;
         let mut ends = state.ends();
         loop {
@@ -190,10 +212,10 @@ impl EventLog for EmbeddedLog {
             match state.read(from, max_bytes)? {
                 Reading::Tail(fetched) => return Ok(fetched),
                 Reading::Files(bounds) => {
-                    let shared = Arc::clone(&self.shared);
+                    let shared = Arc::clone(shared);
                     let read = move || {
                         let range = from..bounds.end;
-                        Ok(shared.engine.read(|files| files.read(topic, partition, range, max_bytes))?)
+                        Ok(shared.engine.read(|files| files.read(partition, range, max_bytes))?)
                     };
                     let records = blocking(read).await?;
                     if records.first().is_some_and(|first| first.offset == from) {
@@ -218,7 +240,7 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn bounds(&self, topic: Topic, partition: u16) -> Result<Bounds, LogError> {
-        Ok(self.shared.partition(topic, partition)?.bounds())
+        Ok(self.shared(topic).partition(partition)?.bounds())
     }
 
     /// All partitions: the folder is this process' own.
@@ -227,18 +249,18 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn committed(&self, topic: Topic, group: &str, partition: u16) -> Result<Option<u64>, LogError> {
-        let (shared, group) = (Arc::clone(&self.shared), group.to_owned());
-        blocking(move || Ok(shared.engine.read(|files| files.committed(topic, &group, partition))?)).await
+        let (shared, group) = (Arc::clone(self.shared(topic)), group.to_owned());
+        blocking(move || Ok(shared.engine.read(|files| files.committed(&group, partition))?)).await
     }
 
     async fn commit(&self, topic: Topic, group: &str, partition: u16, offset: u64) -> Result<(), LogError> {
-        self.shared.partition(topic, partition)?;
-        let (shared, group) = (Arc::clone(&self.shared), group.to_owned());
-        blocking(move || Ok(shared.engine.write(|files| files.commit(topic, &group, partition, offset))?)).await
+        self.shared(topic).partition(partition)?;
+        let (shared, group) = (Arc::clone(self.shared(topic)), group.to_owned());
+        blocking(move || Ok(shared.engine.write(|files| files.commit(&group, partition, offset))?)).await
     }
 
     fn now_ms(&self) -> i64 {
-        (self.shared.clock)()
+        (self.raw.shared.clock)()
     }
 }
 

@@ -1,6 +1,6 @@
-//! The log's files: keyspaces, keys, and what is done with them.
+//! A topic's files: keyspaces, keys, and what is done with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -20,31 +20,37 @@ const WORKERS: usize = 1;
 /// Journals are replayed at the start: their size bounds how long that takes.
 const MAX_JOURNAL_BYTES: u64 = 192 << 20;
 const KEY_BYTES: usize = 16;
+const EPOCH_KEY: &str = "epoch";
+const PARTITIONS_KEY: &str = "partitions";
+const COMMITTED: &str = "committed";
 
 pub(super) struct Files {
     database: Database,
     meta: Keyspace,
-    records: HashMap<Topic, Vec<Keyspace>>,
+    /// By partition.
+    records: Vec<Keyspace>,
+    /// What an append waits for.
+    persist: PersistMode,
 }
 
 /// What `meta` and the records say when the log is opened.
 pub(super) struct Meta {
-    pub epochs: HashMap<Topic, u64>,
-    pub bounds: HashMap<Topic, Vec<Bounds>>,
-    /// A topic made with another number of partitions, and that number.
-    pub other_partitions: Option<(Topic, u16)>,
+    pub epoch: u64,
+    /// By partition.
+    pub bounds: Vec<Bounds>,
+    /// The number of partitions that the topic was made with, if another one.
+    pub other_partitions: Option<u16>,
 }
 
 /// A record to be written.
 pub(super) struct NewRecord {
-    pub topic: Topic,
     pub partition: u16,
     pub record: Record,
 }
 
 impl Files {
-    pub fn open(folder: &Path, config: &LogConfig, opening: Opening) -> Result<Self, EngineError> {
-        let database_folder = folder.join("db");
+    pub fn open(folder: &Path, topic: Topic, config: &LogConfig, opening: Opening) -> Result<Self, EngineError> {
+        let database_folder = folder.join(topic.name());
         begin_journal(&database_folder, opening)?;
         let files = open_guarded(folder, || {
             let database = Database::builder(&database_folder)
@@ -55,48 +61,37 @@ impl Files {
                 .worker_threads(WORKERS)
                 .open()?;
             let meta = database.keyspace("meta", || KeyspaceCreateOptions::default().max_memtable_size(1 << 20))?;
-            let mut records = HashMap::new();
-            for topic in Topic::ALL {
-                let keyspaces = (0..recorded_partitions(&meta, topic)?.unwrap_or(config.partitions))
-                    .map(|partition| database.keyspace(&format!("{}-{partition}", topic.name()), || options(topic)));
-                records.insert(topic, keyspaces.collect::<Result<Vec<_>, _>>()?);
-            }
-            Ok(Self { database, meta, records })
+            let keyspaces = (0..recorded_partitions(&meta)?.unwrap_or(config.partitions))
+                .map(|partition| database.keyspace(&format!("partition-{partition}"), || options(topic)));
+            let records = keyspaces.collect::<Result<Vec<_>, _>>()?;
+            Ok(Self { database, meta, records, persist: persist(topic) })
         })?;
-        let keyspaces = files.records.values().flatten().chain([&files.meta]);
+        let keyspaces = files.records.iter().chain([&files.meta]);
         write_tables(&files.database, keyspaces, opening)?;
         Ok(files)
     }
 
     /// Reads what is recorded, and records epoch and partitions of a new log.
     pub fn read_meta(&self, partitions: u16) -> Result<Meta, EngineError> {
-        let mut meta = Meta { epochs: HashMap::new(), bounds: HashMap::new(), other_partitions: None };
-        for topic in Topic::ALL {
-            let epoch_key = meta_key("epoch", topic, "");
-            let epoch = match self.meta.get(&epoch_key)? {
-                Some(epoch) => u64_of(&epoch)?,
-                None => {
-                    let epoch = rand::random::<u64>();
-                    let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
-                    batch.insert(&self.meta, epoch_key, epoch.to_be_bytes());
-                    batch.insert(&self.meta, meta_key("partitions", topic, ""), partitions.to_be_bytes());
-                    batch.commit()?;
-                    epoch
-                }
-            };
-            meta.epochs.insert(topic, epoch);
-            if let Some(found) = recorded_partitions(&self.meta, topic)?.filter(|found| *found != partitions) {
-                meta.other_partitions = Some((topic, found));
+        let epoch = match self.meta.get(EPOCH_KEY)? {
+            Some(epoch) => u64_of(&epoch)?,
+            None => {
+                let epoch = rand::random::<u64>();
+                let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+                batch.insert(&self.meta, EPOCH_KEY, epoch.to_be_bytes());
+                batch.insert(&self.meta, PARTITIONS_KEY, partitions.to_be_bytes());
+                batch.commit()?;
+                epoch
             }
-            meta.bounds.insert(topic, self.bounds(topic)?);
-        }
-        Ok(meta)
+        };
+        let other_partitions = recorded_partitions(&self.meta)?.filter(|found| *found != partitions);
+        Ok(Meta { epoch, bounds: self.bounds()?, other_partitions })
     }
 
-    pub fn bounds(&self, topic: Topic) -> Result<Vec<Bounds>, EngineError> {
+    pub fn bounds(&self) -> Result<Vec<Bounds>, EngineError> {
         let mut bounds = Vec::new();
-        for (partition, keyspace) in self.keyspaces(topic).iter().enumerate() {
-            let start = match self.meta.get(start_key(topic, partition as u16))? {
+        for (partition, keyspace) in self.records.iter().enumerate() {
+            let start = match self.meta.get(start_key(partition as u16))? {
                 Some(start) => u64_of(&start)?,
                 None => 0,
             };
@@ -107,27 +102,21 @@ impl Files {
         Ok(bounds)
     }
 
-    /// All or none; on disk when it returns.
+    /// All or none; on disk when it returns, as far as the topic needs that.
     pub fn append<'a>(&self, records: impl Iterator<Item = &'a NewRecord>) -> Result<(), EngineError> {
-        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
-        for NewRecord { topic, partition, record } in records {
+        let mut batch = self.database.batch().durability(Some(self.persist));
+        for NewRecord { partition, record } in records {
             let key = key(record.offset, record.append_time_ms);
-            batch.insert(self.keyspace(*topic, *partition)?, key, &record.payload[..]);
+            batch.insert(self.keyspace(*partition)?, key, &record.payload[..]);
         }
         Ok(batch.commit()?)
     }
 
     /// Records of the range from its start on, at least one if any is there.
-    pub fn read(
-        &self,
-        topic: Topic,
-        partition: u16,
-        range: Range<u64>,
-        max_bytes: usize,
-    ) -> Result<Vec<Record>, EngineError> {
+    pub fn read(&self, partition: u16, range: Range<u64>, max_bytes: usize) -> Result<Vec<Record>, EngineError> {
         let mut records = Vec::new();
         let mut size_bytes = 0;
-        for item in self.keyspace(topic, partition)?.range(first_key(range.start)..first_key(range.end)) {
+        for item in self.keyspace(partition)?.range(first_key(range.start)..first_key(range.end)) {
             let (key, payload) = item.into_inner()?;
             let (offset, append_time_ms) = parse_key(&key)?;
             size_bytes += payload.len().max(1);
@@ -140,38 +129,38 @@ impl Files {
     }
 
     /// Append time of the first record at `offset` or later.
-    pub fn time_at(&self, topic: Topic, partition: u16, offset: u64) -> Result<Option<i64>, EngineError> {
-        let first = self.keyspace(topic, partition)?.range(first_key(offset)..).next();
+    pub fn time_at(&self, partition: u16, offset: u64) -> Result<Option<i64>, EngineError> {
+        let first = self.keyspace(partition)?.range(first_key(offset)..).next();
         let key = first.map(fjall::Guard::key).transpose()?;
         Ok(key.map(|key| parse_key(&key)).transpose()?.map(|(_, append_time_ms)| append_time_ms))
     }
 
     /// Bytes on disk, without what is still in a journal only.
-    pub fn size_bytes(&self, topic: Topic, partition: u16) -> Result<u64, EngineError> {
-        Ok(self.keyspace(topic, partition)?.disk_space())
+    pub fn size_bytes(&self, partition: u16) -> Result<u64, EngineError> {
+        Ok(self.keyspace(partition)?.disk_space())
     }
 
     /// Remembers where the partition starts, then drops the tables that hold
     /// nothing after it.
-    pub fn truncate_start(&self, topic: Topic, partition: u16, start: u64) -> Result<(), EngineError> {
+    pub fn truncate_start(&self, partition: u16, start: u64) -> Result<(), EngineError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
-        batch.insert(&self.meta, start_key(topic, partition), start.to_be_bytes());
+        batch.insert(&self.meta, start_key(partition), start.to_be_bytes());
         batch.commit()?;
-        let keyspace = self.keyspace(topic, partition)?;
+        let keyspace = self.keyspace(partition)?;
         keyspace.tree.drop_range(..first_key(start)).map_err(|error| fjall::Error::from(error).into())
     }
 
-    pub fn committed(&self, topic: Topic, group: &str, partition: u16) -> Result<Option<u64>, EngineError> {
-        let committed = self.meta.get(commit_key(topic, group, partition))?;
+    pub fn committed(&self, group: &str, partition: u16) -> Result<Option<u64>, EngineError> {
+        let committed = self.meta.get(commit_key(group, partition))?;
         committed.map(|offset| u64_of(&offset)).transpose()
     }
 
     /// Of each partition the first record that some group still needs: all of
     /// them while there is no group, or one that has not committed there yet.
-    pub fn needed_from(&self, topic: Topic) -> Result<Vec<u64>, EngineError> {
-        let partitions = self.keyspaces(topic).len();
+    pub fn needed_from(&self) -> Result<Vec<u64>, EngineError> {
+        let partitions = self.records.len();
         let mut by_group: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        let prefix = meta_key("committed", topic, "");
+        let prefix = COMMITTED.to_owned() + "/";
         for item in self.meta.prefix(&prefix) {
             let (key, offset) = item.into_inner()?;
             let key = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
@@ -185,19 +174,15 @@ impl Files {
         Ok((0..partitions).map(lowest).collect())
     }
 
-    pub fn commit(&self, topic: Topic, group: &str, partition: u16, offset: u64) -> Result<(), EngineError> {
+    pub fn commit(&self, group: &str, partition: u16, offset: u64) -> Result<(), EngineError> {
         let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
-        batch.insert(&self.meta, commit_key(topic, group, partition), offset.to_be_bytes());
+        batch.insert(&self.meta, commit_key(group, partition), offset.to_be_bytes());
         Ok(batch.commit()?)
     }
 
-    fn keyspaces(&self, topic: Topic) -> &[Keyspace] {
-        self.records.get(&topic).map_or(&[], Vec::as_slice)
-    }
-
-    fn keyspace(&self, topic: Topic, partition: u16) -> Result<&Keyspace, EngineError> {
-        let found = self.keyspaces(topic).get(usize::from(partition));
-        found.ok_or_else(|| EngineError::Corrupt(format!("{} has no partition {partition}", topic.name())))
+    fn keyspace(&self, partition: u16) -> Result<&Keyspace, EngineError> {
+        let found = self.records.get(usize::from(partition));
+        found.ok_or_else(|| EngineError::Corrupt(format!("the topic has no partition {partition}")))
     }
 }
 
@@ -215,21 +200,26 @@ fn options(topic: Topic) -> KeyspaceCreateOptions {
         .data_block_compression_policy(fjall::config::CompressionPolicy::all(CompressionType::Lz4))
 }
 
-fn recorded_partitions(meta: &Keyspace, topic: Topic) -> Result<Option<u16>, fjall::Error> {
-    let recorded = meta.get(meta_key("partitions", topic, ""))?;
+/// What is acknowledged survives a power failure. Live windows need not: they
+/// are published again from what is, and reading them is the most recent past.
+fn persist(topic: Topic) -> PersistMode {
+    match topic {
+        Topic::MetricsRaw => PersistMode::SyncData,
+        Topic::MetricsRollup => PersistMode::Buffer,
+    }
+}
+
+fn recorded_partitions(meta: &Keyspace) -> Result<Option<u16>, fjall::Error> {
+    let recorded = meta.get(PARTITIONS_KEY)?;
     Ok(recorded.and_then(|bytes| bytes[..].try_into().ok()).map(u16::from_be_bytes))
 }
 
-fn meta_key(what: &str, topic: Topic, of: &str) -> String {
-    format!("{what}/{}/{of}", topic.name())
+fn start_key(partition: u16) -> String {
+    format!("start/{partition}")
 }
 
-fn start_key(topic: Topic, partition: u16) -> String {
-    meta_key("start", topic, &partition.to_string())
-}
-
-fn commit_key(topic: Topic, group: &str, partition: u16) -> String {
-    meta_key("committed", topic, &format!("{partition}/{group}"))
+fn commit_key(group: &str, partition: u16) -> String {
+    format!("{COMMITTED}/{partition}/{group}")
 }
 
 fn key(offset: u64, append_time_ms: i64) -> [u8; KEY_BYTES] {

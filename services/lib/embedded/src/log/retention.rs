@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tidegate_eventlog::{Bounds, LogError, Topic};
 
 use super::Shared;
+use super::files::Files;
 use crate::engine::EngineError;
 
 /// Pause between two turns while appends are refused.
@@ -55,11 +56,9 @@ impl Retention {
 }
 
 pub(super) fn apply(shared: &Shared) -> Result<(), EngineError> {
-    for topic in Topic::ALL {
-        let kept = cut(shared, topic)?;
-        if topic == Topic::MetricsRaw {
-            tell(shared, kept)?;
-        }
+    let kept = cut(shared)?;
+    if shared.topic == Topic::MetricsRaw {
+        tell(shared, kept)?;
     }
     Ok(())
 }
@@ -71,27 +70,27 @@ struct Kept {
     over_size: bool,
 }
 
-fn cut(shared: &Shared, topic: Topic) -> Result<Kept, EngineError> {
-    let age_ms = i64::try_from(shared.config.retention_ms(topic)).unwrap_or(i64::MAX);
+fn cut(shared: &Shared) -> Result<Kept, EngineError> {
+    let age_ms = i64::try_from(shared.config.retention_ms(shared.topic)).unwrap_or(i64::MAX);
     let oldest_ms = (shared.clock)().saturating_sub(age_ms);
-    let needed = match topic {
-        Topic::MetricsRaw => Some(shared.engine.read(|files| files.needed_from(topic))?),
+    let needed = match shared.topic {
+        Topic::MetricsRaw => Some(shared.engine.read(Files::needed_from)?),
         // Only a cache of what the rollup can publish again.
         Topic::MetricsRollup => None,
     };
     let mut kept = Kept::default();
-    for (partition, state) in (0u16..).zip(shared.partitions(topic)) {
+    for (partition, state) in (0u16..).zip(&shared.partitions) {
         let bounds = state.bounds();
-        let by_age = first_since(shared, topic, partition, bounds, oldest_ms)?;
-        let by_size = first_within_size(shared, topic, partition, bounds)?;
+        let by_age = first_since(shared, partition, bounds, oldest_ms)?;
+        let by_size = first_within_size(shared, partition, bounds)?;
         let wanted = by_age.max(by_size);
         let needed = needed.as_ref().and_then(|needed| needed.get(usize::from(partition)).copied());
         let start = needed.map_or(wanted, |needed| wanted.min(needed.max(bounds.start)));
         kept.records += wanted - start;
         kept.over_size |= by_size > start;
         if start > bounds.start {
-            tracing::debug!(topic = topic.name(), partition, from = bounds.start, to = start, "records expired");
-            shared.truncate_start(topic, partition, start)?;
+            tracing::debug!(topic = shared.topic.name(), partition, from = bounds.start, to = start, "records expired");
+            shared.truncate_start(partition, start)?;
         }
     }
     Ok(kept)
@@ -99,12 +98,11 @@ fn cut(shared: &Shared, topic: Topic) -> Result<Kept, EngineError> {
 
 /// Refuses or takes appends from now on, and says why.
 fn tell(shared: &Shared, kept: Kept) -> Result<(), EngineError> {
-    let topic = Topic::MetricsRaw;
     let mut size_bytes = 0;
     for partition in 0..shared.config.partitions {
-        size_bytes += shared.engine.read(|files| files.size_bytes(topic, partition))?;
+        size_bytes += shared.engine.read(|files| files.size_bytes(partition))?;
     }
-    let limit_bytes = shared.config.retention_bytes(topic);
+    let limit_bytes = shared.config.retention_bytes(shared.topic);
     let full = kept.over_size && size_bytes > limit_bytes;
     let was_full = shared.full.swap(full, Ordering::Relaxed);
     if full {
@@ -127,15 +125,9 @@ fn tell(shared: &Shared, kept: Kept) -> Result<(), EngineError> {
 
 /// The first offset whose record was appended at `oldest_ms` or later; found by
 /// halving, as append times rise with the offsets but for small steps back.
-fn first_since(
-    shared: &Shared,
-    topic: Topic,
-    partition: u16,
-    bounds: Bounds,
-    oldest_ms: i64,
-) -> Result<u64, EngineError> {
+fn first_since(shared: &Shared, partition: u16, bounds: Bounds, oldest_ms: i64) -> Result<u64, EngineError> {
     let old = |offset| -> Result<bool, EngineError> {
-        let time_ms = shared.engine.read(|files| files.time_at(topic, partition, offset))?;
+        let time_ms = shared.engine.read(|files| files.time_at(partition, offset))?;
         Ok(time_ms.is_some_and(|time_ms| time_ms < oldest_ms))
     };
     let (mut start, mut end) = (bounds.start, bounds.end);
@@ -155,9 +147,9 @@ fn first_since(
 
 /// Where the partition would have to start to fit an even share of the disk, if
 /// all records were of the same size.
-fn first_within_size(shared: &Shared, topic: Topic, partition: u16, bounds: Bounds) -> Result<u64, EngineError> {
-    let limit_bytes = shared.config.retention_bytes(topic) / u64::from(shared.config.partitions.max(1));
-    let size_bytes = shared.engine.read(|files| files.size_bytes(topic, partition))?;
+fn first_within_size(shared: &Shared, partition: u16, bounds: Bounds) -> Result<u64, EngineError> {
+    let limit_bytes = shared.config.retention_bytes(shared.topic) / u64::from(shared.config.partitions.max(1));
+    let size_bytes = shared.engine.read(|files| files.size_bytes(partition))?;
     if size_bytes <= limit_bytes {
         return Ok(bounds.start);
     }

@@ -112,7 +112,7 @@ async fn damaged_files_are_an_error() {
     let log = EmbeddedLog::open(folder.path(), config()).expect("open");
     append(&log, 0, 100).await.expect("append");
     drop(log);
-    let keyspaces = folder.path().join("db/keyspaces");
+    let keyspaces = folder.path().join("metrics-raw/keyspaces");
     for keyspace in std::fs::read_dir(keyspaces).expect("keyspaces").flatten() {
         for file in std::fs::read_dir(keyspace.path()).expect("files").flatten().filter(|f| f.path().is_file()) {
             std::fs::write(file.path(), b"damaged").expect("write");
@@ -130,7 +130,7 @@ async fn a_torn_journal_keeps_what_is_whole() {
         append(&log, 0, 1_000).await.expect("append");
     }
     drop(log);
-    let journal = folder.path().join("db/0.jnl");
+    let journal = folder.path().join("metrics-raw/0.jnl");
     let bytes = std::fs::read(&journal).expect("journal");
     let used = bytes.iter().rposition(|byte| *byte != 0).expect("records");
     let file = std::fs::OpenOptions::new().write(true).open(&journal).expect("journal");
@@ -151,8 +151,8 @@ async fn nothing_that_follows_a_failed_write_stands_behind_its_hole() {
     for _ in 0..5 {
         append(&log, 0, 1_000).await.expect("append");
     }
-    let fail = || log.shared.engine.write(|_| Err::<(), _>(EngineError::Unavailable("fsync".to_owned())));
-    let journal = folder.path().join("db/0.jnl");
+    let fail = || log.raw.shared.engine.write(|_| Err::<(), _>(EngineError::Unavailable("fsync".to_owned())));
+    let journal = folder.path().join("metrics-raw/0.jnl");
     let used = std::fs::read(&journal).expect("journal").iter().rposition(|byte| *byte != 0).expect("records");
     for round in 1..=3 {
         fail().expect_err("a failed write");

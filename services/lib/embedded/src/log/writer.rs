@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tidegate_eventlog::{Appended, LogError, Record, Topic};
+use tidegate_eventlog::{Appended, LogError, Record};
 use tokio::sync::oneshot;
 
-use super::files::NewRecord;
+use super::files::{Files, NewRecord};
 use super::{Shared, closed};
 use crate::engine::EngineError;
 
@@ -22,7 +22,6 @@ type Answer = oneshot::Sender<Result<Vec<Appended>, LogError>>;
 
 /// An append that waits to be written.
 pub(super) struct Request {
-    pub topic: Topic,
     pub records: Vec<(u16, Bytes)>,
     pub answer: Answer,
 }
@@ -47,7 +46,7 @@ impl Writer {
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let queued = Arc::clone(&queued_bytes);
         let thread = std::thread::Builder::new()
-            .name("log-writer".to_owned())
+            .name(format!("{}-log", shared.topic.name()))
             .spawn(move || run(&shared, &queue, &queued))
             .map_err(|error| LogError::Unavailable(format!("the log's writer: {error}")))?;
         Ok(Self {
@@ -129,17 +128,17 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
         return Ends::Uncertain;
     }
     let append_time_ms = (shared.clock)();
-    let mut ends: HashMap<(Topic, u16), u64> = HashMap::new();
+    let mut ends: HashMap<u16, u64> = HashMap::new();
     let mut records: Vec<NewRecord> = Vec::new();
     let mut pending = Vec::with_capacity(group.len());
-    for Request { topic, records: appended, answer } in group {
+    for Request { records: appended, answer } in group {
         let first = records.len();
         for (partition, payload) in appended {
-            let Ok(state) = shared.partition(topic, partition) else { continue };
-            let end = ends.entry((topic, partition)).or_insert_with(|| state.bounds().end);
+            let Ok(state) = shared.partition(partition) else { continue };
+            let end = ends.entry(partition).or_insert_with(|| state.bounds().end);
             let record = Record { offset: *end, append_time_ms, payload };
             *end += 1;
-            records.push(NewRecord { topic, partition, record });
+            records.push(NewRecord { partition, record });
         }
         pending.push(Pending { answer, records: first..records.len() });
     }
@@ -171,12 +170,12 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
 }
 
 fn publish(shared: &Shared, records: Vec<NewRecord>) {
-    let mut by_partition: HashMap<(Topic, u16), Vec<Record>> = HashMap::new();
+    let mut by_partition: HashMap<u16, Vec<Record>> = HashMap::new();
     for new in records {
-        by_partition.entry((new.topic, new.partition)).or_default().push(new.record);
+        by_partition.entry(new.partition).or_default().push(new.record);
     }
-    for ((topic, partition), records) in by_partition {
-        if let Ok(state) = shared.partition(topic, partition) {
+    for (partition, records) in by_partition {
+        if let Ok(state) = shared.partition(partition) {
             state.extend(records);
         }
     }
@@ -184,11 +183,9 @@ fn publish(shared: &Shared, records: Vec<NewRecord>) {
 
 /// As a write, so that the files are opened again where that is due.
 fn reread_ends(shared: &Shared) -> Result<(), EngineError> {
-    for (topic, partitions) in &shared.topics {
-        let bounds = shared.engine.write(|files| files.bounds(*topic))?;
-        for (partition, bounds) in partitions.iter().zip(bounds) {
-            partition.reset_end(bounds.end);
-        }
+    let bounds = shared.engine.write(Files::bounds)?;
+    for (partition, bounds) in shared.partitions.iter().zip(bounds) {
+        partition.reset_end(bounds.end);
     }
     Ok(())
 }
