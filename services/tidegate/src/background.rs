@@ -3,7 +3,9 @@
 //! the threads that answer pushes would be seen by the clients.
 
 use std::future::Future;
+use std::num::NonZero;
 use std::pin::pin;
+use std::thread::available_parallelism;
 
 use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -19,7 +21,18 @@ const LOWEST: i32 = 19;
 pub fn runtime() -> std::io::Result<Runtime> {
     let priority = lowered_priority();
     let lower = move || set_priority(priority);
-    Builder::new_multi_thread().thread_name("background").on_thread_start(lower).enable_all().build()
+    Builder::new_multi_thread()
+        .worker_threads(threads(available_parallelism()?))
+        .thread_name("background")
+        .on_thread_start(lower)
+        .enable_all()
+        .build()
+}
+
+/// Half of the cores, so that a burst leaves the others to those who answer: a
+/// thread of lower priority too keeps its core until the kernel's next tick.
+fn threads(cores: NonZero<usize>) -> usize {
+    cores.get().div_ceil(2)
 }
 
 /// Polls `work` here, but lets it start its tasks on `runtime`.
