@@ -27,6 +27,10 @@ pub struct Schedule {
     pub duration: Duration,
 }
 
+/// Time for encoding a second's requests beforehand, well above what it takes, so that samples are as fresh as an agent's
+/// when they leave.
+const ENCODING_MS: i64 = 200;
+
 /// What a run gave.
 pub struct Answered {
     pub latencies: Latencies,
@@ -41,7 +45,8 @@ struct Ticket {
 }
 
 pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -> anyhow::Result<Answered> {
-    let bodies = encode(target, schedule, connections, seed)?;
+    let start_ms = now_ms() + i64::try_from(schedule.duration.as_secs())? * ENCODING_MS;
+    let bodies = encode(target, schedule, connections, seed, start_ms)?;
     let mut workers = tokio::task::JoinSet::new();
     let mut queues = Vec::new();
     for index in 0..connections {
@@ -51,7 +56,8 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
         workers.spawn(answer(connection, receiver));
         queues.push(sender);
     }
-    let begin = Instant::now() + Duration::from_millis(100);
+    let lead = u64::try_from(start_ms - now_ms()).ok().context("encoding took longer than was thought")?;
+    let begin = Instant::now() + Duration::from_millis(lead);
     let period = Duration::from_secs(1) / schedule.rate;
     // A thread of its own: timers of the runtime are a millisecond coarse.
     #[allow(clippy::disallowed_methods, reason = "on a blocking thread")]
@@ -74,8 +80,14 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
     Ok(Answered { latencies, busy_answers, wall: begin.elapsed() })
 }
 
-/// One client a second's slot: each sends once a second, at its own place in it.
-fn encode(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -> anyhow::Result<Vec<Bytes>> {
+/// One client a second's slot: each sends once a second, at its own place in it. The first leaves at `start_ms`.
+fn encode(
+    target: &Target,
+    schedule: &Schedule,
+    connections: usize,
+    seed: u64,
+    start_ms: i64,
+) -> anyhow::Result<Vec<Bytes>> {
     let seconds = u32::try_from(schedule.duration.as_secs())?;
     let clients = schedule.rate as usize;
     let shape = Shape {
@@ -88,7 +100,6 @@ fn encode(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -
     };
     let mut workload = Workload::new(&shape, seed);
     let mut bodies: Vec<Bytes> = Vec::with_capacity(clients * seconds as usize);
-    let start_ms = now_ms();
     for second in 0..seconds {
         let series = workload.round(start_ms + i64::from(second) * 1_000);
         for batch in series.chunks(schedule.samples) {
