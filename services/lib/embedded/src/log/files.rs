@@ -13,8 +13,8 @@ use crate::engine::{EngineError, open_guarded};
 use crate::recovery::{Opening, begin_journal, write_tables};
 
 /// A partition's records in memory before they are written as a table.
-const RAW_MEMTABLE_BYTES: u64 = 8 << 20;
-const ROLLUP_MEMTABLE_BYTES: u64 = 4 << 20;
+const RAW_MEMTABLE_BYTES: u64 = 4 << 20;
+const ROLLUP_MEMTABLE_BYTES: u64 = 2 << 20;
 /// With more than one, fjall's first worker spins while another compacts.
 const WORKERS: usize = 1;
 /// Journals are replayed at the start: their size bounds how long that takes.
@@ -61,8 +61,11 @@ impl Files {
                 .worker_threads(WORKERS)
                 .open()?;
             let meta = database.keyspace("meta", || KeyspaceCreateOptions::default().max_memtable_size(1 << 20))?;
-            let keyspaces = (0..recorded_partitions(&meta)?.unwrap_or(config.partitions))
-                .map(|partition| database.keyspace(&format!("partition-{partition}"), || options(topic)));
+            let partitions = recorded_partitions(&meta)?.unwrap_or(config.partitions);
+            let keyspaces = (0..partitions).map(|partition| {
+                let share = f64::from(partition + 1) / f64::from(partitions);
+                database.keyspace(&format!("partition-{partition}"), || options(topic, share))
+            });
             let records = keyspaces.collect::<Result<Vec<_>, _>>()?;
             Ok(Self { database, meta, records, persist: persist(topic) })
         })?;
@@ -187,14 +190,16 @@ impl Files {
 }
 
 /// Keys only rise, so tables are disjoint and the default, leveled compaction
-/// moves them without writing them again.
-fn options(topic: Topic) -> KeyspaceCreateOptions {
+/// moves them without writing them again. All partitions grow alike: memtables
+/// of different sizes (`share` is in 0..=1) do not become tables all at once,
+/// which would hold up the appends meanwhile.
+fn options(topic: Topic, share: f64) -> KeyspaceCreateOptions {
     let memtable_bytes = match topic {
         Topic::MetricsRaw => RAW_MEMTABLE_BYTES,
         Topic::MetricsRollup => ROLLUP_MEMTABLE_BYTES,
     };
     KeyspaceCreateOptions::default()
-        .max_memtable_size(memtable_bytes)
+        .max_memtable_size((memtable_bytes as f64 * (1.0 + share) / 2.0) as u64)
         .expect_point_read_hits(true)
         .data_block_size_policy(fjall::config::BlockSizePolicy::all(32 << 10))
         .data_block_compression_policy(fjall::config::CompressionPolicy::all(CompressionType::Lz4))
