@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tidegate_coldstore::Archive;
 use tidegate_embedded::{EmbeddedLog, EmbeddedStore};
-use tidegate_eventlog::EventLog;
+use tidegate_eventlog::{EventLog, wall_clock};
 use tidegate_hotstore::HotStore;
 use tidegate_runtime::Health;
 
@@ -48,7 +48,9 @@ pub struct Adapters {
 /// Naming the one that cannot be opened.
 pub fn open(config: &Config, data_dir: &DataDir, health: &Health) -> anyhow::Result<Adapters> {
     let folder = data_dir.path().join("log");
-    let log = EmbeddedLog::open(&folder, config.eventlog.embedded.clone()).context("opening the log")?;
+    let settings = config.eventlog.embedded.clone();
+    let log = EmbeddedLog::open_with(&folder, settings, wall_clock(), |open| starting_threads(open));
+    let log = log.context("opening the log")?;
     let (store, archive) = open_stored(config, data_dir)?;
     Ok(Adapters { log: Arc::new(WatchedLog::new(Arc::new(log), health)), store, archive })
 }

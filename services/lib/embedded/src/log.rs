@@ -49,6 +49,9 @@ const FORMAT_VERSION: u32 = 2;
 /// of the fold would stand, nothing would close, and nothing be committed.
 const TICK_BYTES: usize = 8;
 
+/// Calls what it is given, once, and returns when that has.
+pub type RunApart = fn(&mut (dyn FnMut() + Send));
+
 /// See the crate's and the module's description.
 pub struct EmbeddedLog {
     raw: TopicLog,
@@ -82,8 +85,15 @@ impl EmbeddedLog {
 
     /// As [`EmbeddedLog::open`]; `clock` stamps records and drives retention.
     pub fn open_with_clock(folder: &Path, config: LogConfig, clock: ClockFn) -> Result<Self, LogError> {
+        Self::open_with(folder, config, clock, |open| open())
+    }
+
+    /// As [`EmbeddedLog::open_with_clock`]; `apart` runs what starts the
+    /// databases' own threads, which make tables of what is written: on a
+    /// thread of lower priority, say, which they inherit.
+    pub fn open_with(folder: &Path, config: LogConfig, clock: ClockFn, apart: RunApart) -> Result<Self, LogError> {
         folder::prepare(folder, HOLDS, FORMAT_VERSION)?;
-        let open = |topic| TopicLog::open(folder, topic, config.clone(), clock.clone());
+        let open = |topic| TopicLog::open(folder, topic, config.clone(), clock.clone(), apart);
         let assigned = watch::Sender::new((0..config.partitions).collect());
         Ok(Self { raw: open(Topic::MetricsRaw)?, rollup: open(Topic::MetricsRollup)?, assigned })
     }
@@ -129,9 +139,14 @@ impl Drop for EmbeddedLog {
 }
 
 impl TopicLog {
-    fn open(folder: &Path, topic: Topic, config: LogConfig, clock: ClockFn) -> Result<Self, LogError> {
-        let (path, opened) = (folder.to_owned(), config.clone());
-        let engine = Engine::open("log", Box::new(move |opening| Files::open(&path, topic, &opened, opening)))?;
+    fn open(folder: &Path, topic: Topic, config: LogConfig, clock: ClockFn, apart: RunApart) -> Result<Self, LogError> {
+        let (path, settings) = (folder.to_owned(), config.clone());
+        let open = move |opening| {
+            let mut opened = Err(EngineError::Unavailable("the log was not opened".to_owned()));
+            apart(&mut || opened = Files::open(&path, topic, &settings, opening));
+            opened
+        };
+        let engine = Engine::open("log", Box::new(open))?;
         let meta = engine.read(|files| files.read_meta(config.partitions))?;
         if let Some(found) = meta.other_partitions {
             return Err(LogError::PartitionCount { topic: topic.name(), found, wanted: config.partitions });
