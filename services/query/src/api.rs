@@ -1,9 +1,12 @@
 //! The Prometheus HTTP API, a file per endpoint.
 
+mod escaped;
+mod format_query;
 mod json;
 mod label_values;
 mod labels;
 mod metadata;
+mod nothing;
 mod params;
 mod query;
 mod query_range;
@@ -21,6 +24,7 @@ use axum::response::{Html, Response};
 use axum::routing::{MethodRouter, get};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
 
 pub(crate) use json::{Json, success};
 pub(crate) use params::Ask;
@@ -35,7 +39,7 @@ const PAGE: &str = include_str!("page.html");
 /// Said where a parameter `limit` cut the answer.
 const TRUNCATED: &str = "results truncated due to limit";
 
-pub(crate) fn router(query: Arc<Query>) -> Router {
+pub(crate) fn router(query: Arc<Query>, cors: CorsLayer) -> Router {
     let api = Router::new()
         .route("/api/v1/query", endpoint("query", query::answer))
         .route("/api/v1/query_range", endpoint("query_range", query_range::answer))
@@ -43,12 +47,17 @@ pub(crate) fn router(query: Arc<Query>) -> Router {
         .route("/api/v1/labels", endpoint("labels", labels::answer))
         .route("/api/v1/label/{name}/values", endpoint("label_values", label_values::answer))
         .route("/api/v1/metadata", endpoint("metadata", metadata::answer))
+        .route("/api/v1/format_query", endpoint("format_query", format_query::answer))
+        .route("/api/v1/query_exemplars", endpoint("query_exemplars", nothing::exemplars))
+        .route("/api/v1/rules", endpoint("rules", nothing::rules))
+        .route("/api/v1/alerts", endpoint("alerts", nothing::alerts))
         .route("/api/v1/status/buildinfo", endpoint("buildinfo", status::buildinfo))
+        .route("/api/v1/status/tsdb", endpoint("tsdb", status::tsdb))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     // Not compressed: an event must leave at once.
     let stream = Router::new().route("/api/v1/stream", endpoint("stream", sse::answer));
     let page = Router::new().route("/", get(|| async { Html(PAGE) }));
-    api.merge(stream).merge(page).with_state(query)
+    api.merge(stream).layer(cors).merge(page).with_state(query)
 }
 
 /// A handler for GET and for POST of a form, counted by its outcome.

@@ -16,6 +16,8 @@ use tidegate_promql::{EvalError, ParseError};
 pub enum Error {
     #[error("{0} must be at least 1")]
     Config(&'static str),
+    #[error("query.cors_origins: {origin:?} is no origin such as https://grafana.example.org, nor *")]
+    Origin { origin: String },
     #[error("invalid parameter {name:?}: {reason}")]
     Parameter { name: &'static str, reason: String },
     #[error("the request cannot be read: {0}")]
@@ -114,9 +116,13 @@ impl Error {
             Self::Busy { .. } | Self::NotReady(_) | Self::Stopping => Kind::Unavailable,
             Self::Log(LogError::Unavailable(_) | LogError::Overloaded) => Kind::Unavailable,
             Self::Store(StoreError::Unavailable(_)) | Self::Archive(ArchiveError::Unavailable(_)) => Kind::Unavailable,
-            Self::Config(_) | Self::Log(_) | Self::Store(_) | Self::Archive(_) | Self::Chunk(_) | Self::Panic(_) => {
-                Kind::Internal
-            }
+            Self::Config(_)
+            | Self::Origin { .. }
+            | Self::Log(_)
+            | Self::Store(_)
+            | Self::Archive(_)
+            | Self::Chunk(_)
+            | Self::Panic(_) => Kind::Internal,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which series exist: per tenant, from label values to series, and on which
 //! days each was seen.
 
+mod cardinality;
 mod load;
 mod postings;
 
@@ -12,6 +13,7 @@ use parking_lot::RwLock;
 use tidegate_model::{Labels, MetricId, SeriesRow, TenantId};
 use tidegate_promql::Matcher;
 
+pub(crate) use cardinality::Cardinality;
 pub(crate) use load::{Rotation, load_all, refresh};
 pub(crate) use postings::{Days, TenantIndex};
 

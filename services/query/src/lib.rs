@@ -26,6 +26,7 @@ mod testing;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderValue, Method};
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tidegate_coldstore::Archive;
@@ -33,6 +34,7 @@ use tidegate_eventlog::EventLog;
 use tidegate_hotstore::HotStore;
 use tidegate_runtime::{Health, Target, TaskError, Tasks};
 use tokio::sync::mpsc;
+use tower_http::cors::{self, CorsLayer};
 
 pub use error::Error;
 
@@ -70,6 +72,11 @@ pub struct Config {
     pub index_refresh_ms: u64,
     /// Longest time that the tail holds a window the store does not have yet.
     pub tail_hold_ms: u64,
+    /// A query that takes this long is told in the log; 0: none.
+    pub slow_query_ms: u64,
+    /// Web pages of these origins (`https://grafana.example.org`, or `*` for
+    /// all) may ask from a browser.
+    pub cors_origins: Vec<String>,
     /// Open streams of one tenant.
     pub max_streams_per_tenant: usize,
     /// How long a partition that stalls holds a stream back.
@@ -96,6 +103,8 @@ impl Default for Config {
             max_index_series: 5_000_000,
             index_refresh_ms: 15_000,
             tail_hold_ms: 900_000,
+            slow_query_ms: 10_000,
+            cors_origins: Vec::new(),
             max_streams_per_tenant: 100,
             stream_stall_ms: 10_000,
             stream_history_ms: 3_600_000,
@@ -125,6 +134,23 @@ impl Config {
         }
     }
 
+    fn cors(&self) -> Result<CorsLayer, Error> {
+        if self.cors_origins.is_empty() {
+            return Ok(CorsLayer::new());
+        }
+        let layer = CorsLayer::new().allow_methods([Method::GET, Method::POST]).allow_headers(cors::Any);
+        if self.cors_origins.iter().any(|origin| origin == "*") {
+            return Ok(layer.allow_origin(cors::Any));
+        }
+        let wrong = |origin: &String| Error::Origin { origin: origin.clone() };
+        let origin = |origin: &String| {
+            let is_origin = origin.contains("://") && !origin.ends_with('/');
+            HeaderValue::from_str(origin).ok().filter(|_| is_origin).ok_or_else(|| wrong(origin))
+        };
+        let origins = self.cors_origins.iter().map(origin).collect::<Result<Vec<_>, _>>()?;
+        Ok(layer.allow_origin(origins))
+    }
+
     fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
     }
@@ -142,6 +168,7 @@ pub async fn build(
     failures: mpsc::Sender<TaskError>,
 ) -> Result<Target, Error> {
     config.check()?;
+    let cors = config.cors()?;
     let metrics = Arc::new(Metrics::register(registry));
     let mut tasks = Tasks::new(failures);
     let index = Arc::new(SeriesIndex::new(config.max_index_series, metrics.clone()));
@@ -159,7 +186,7 @@ pub async fn build(
     };
     tasks.spawn("query-follow", |cancel| follower.run(cancel));
     let query = Arc::new(Query::new(config, log, store, archive, index, tail, held, metrics, tasks.cancellation()));
-    Ok(Target { name: "query", http: api::router(query), tasks })
+    Ok(Target { name: "query", http: api::router(query, cors), tasks })
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub(crate) struct Request {
 pub(crate) struct Metrics {
     pub requests: Family<Request, Counter>,
     pub duration_seconds: Histogram,
+    pub slow: Counter,
     pub running: Gauge,
     pub loaded_windows: Counter,
     pub index_series: Gauge,
@@ -37,6 +38,7 @@ impl Metrics {
         let metrics = Self {
             requests: Family::default(),
             duration_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 18)),
+            slow: Counter::default(),
             running: Gauge::default(),
             loaded_windows: Counter::default(),
             index_series: Gauge::default(),
@@ -54,6 +56,7 @@ impl Metrics {
         let mut add = |name: &str, help: &str, metric: &dyn Registerable| metric.register(registry, name, help);
         add("requests", "Requests answered, by endpoint and outcome", &m.requests);
         add("duration_seconds", "Time to evaluate a query, waiting included", &m.duration_seconds);
+        add("slow", "Queries that took query.slow_query_ms or longer", &m.slow);
         add("running", "Queries that are being evaluated", &m.running);
         add("loaded_windows", "Windows that queries loaded", &m.loaded_windows);
         add("index_series", "Series in the index", &m.index_series);

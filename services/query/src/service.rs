@@ -40,6 +40,9 @@ pub(crate) struct Query {
     streams: Mutex<HashMap<TenantId, usize>>,
 }
 
+/// Of a slow query's expression, in the log.
+const LOGGED_QUERY_BYTES: usize = 1_000;
+
 /// An evaluation to make.
 pub(crate) struct Task {
     pub tenant: TenantId,
@@ -89,8 +92,16 @@ impl Query {
         self.require_ready()?;
         let began = Instant::now();
         let after = task.timeout.min(self.config.timeout());
+        let (tenant, expr) = (task.tenant.clone(), task.expr.clone());
         let answer = tokio::time::timeout(after, self.run_within(task, began + after)).await;
-        self.metrics.duration_seconds.observe(began.elapsed().as_secs_f64());
+        let took = began.elapsed();
+        self.metrics.duration_seconds.observe(took.as_secs_f64());
+        if self.config.slow_query_ms > 0 && took >= Duration::from_millis(self.config.slow_query_ms) {
+            let mut query = expr.to_string();
+            query.truncate(query.floor_char_boundary(LOGGED_QUERY_BYTES));
+            self.metrics.slow.inc();
+            tracing::warn!(%tenant, query, took_ms = took.as_millis() as u64, "a slow query");
+        }
         answer.unwrap_or(Err(Error::Timeout { after })).map_err(|error| match error {
             Error::Evaluation(EvalError::Timeout) => Error::Timeout { after },
             other => other,

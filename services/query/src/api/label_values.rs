@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use super::Ask;
+use super::escaped::unescape;
 use super::labels::limited;
 use super::within::Within;
 use crate::error::Error;
@@ -14,7 +15,7 @@ use crate::service::Query;
 
 pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let missing = || Error::Parameter { name: "name", reason: "it is missing".into() };
-    let name = ask.name.clone().filter(|name| !name.is_empty()).ok_or_else(missing)?;
+    let name = ask.name.as_deref().filter(|name| !name.is_empty()).map(unescape).ok_or_else(missing)?;
     let within = Within::read(&query, &ask)?;
     let limit = ask.limit("limit")?;
     let archived = within.archived(&query, &ask.tenant).await?;

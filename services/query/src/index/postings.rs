@@ -139,6 +139,14 @@ impl TenantIndex {
         union
     }
 
+    /// Each label with its values and the series of each.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = (&str, &RoaringBitmap)>)> {
+        self.labels.iter().map(|(name, values)| {
+            let by_value = values.by_value.iter().map(|(value, series)| (&**value, series));
+            (&**name, by_value)
+        })
+    }
+
     /// Names of labels that series in `among` have, sorted.
     pub fn label_names(&self, among: &RoaringBitmap) -> Vec<String> {
         let used = self.labels.iter().filter(|(_, values)| !values.any.is_disjoint(among));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tidegate_hotstore::HotStore;
 use tidegate_model::{MetricMetadata, MetricType, TenantId};
 
+use crate::Config;
 use crate::testing::{BASE_MS, Server, World, series};
 
 async fn small_world() -> (World, Server) {
@@ -137,4 +138,65 @@ async fn it_tells_of_itself() {
     ] {
         assert!(metrics.contains(line), "{line} not in {metrics}");
     }
+}
+
+#[tokio::test]
+async fn what_grafana_asks_besides() {
+    let (_world, server) = small_world().await;
+    assert_eq!(data(&server.text("/api/v1/rules", &[]).await), json!({"groups": []}));
+    assert_eq!(data(&server.text("/api/v1/alerts", &[]).await), json!({"alerts": []}));
+    assert_eq!(data(&server.text("/api/v1/query_exemplars", &[("query", "up")]).await), json!([]));
+    let formatted = server.text("/api/v1/format_query", &[("query", "sum by(host)(  up{job='web'}/2 )")]).await;
+    assert_eq!(data(&formatted), json!("sum by (host) (up{job=\"web\"} / 2)"));
+    let (status, _) = server.get("/api/v1/format_query", &[("query", "sum(")]).await;
+    assert_eq!(status, 400);
+    // An escaped name is the label it stands for.
+    assert_eq!(data(&server.text("/api/v1/label/U__ho_73_t/values", &[]).await), json!(["a", "b"]));
+}
+
+#[tokio::test]
+async fn cardinality() {
+    let (_world, server) = small_world().await;
+    let counted = data(&server.text("/api/v1/status/tsdb", &[]).await);
+    assert_eq!(counted["headStats"], json!({"numSeries": 3, "numLabelPairs": 6}));
+    let metrics = json!([{"name": "up", "value": 2}, {"name": "load", "value": 1}]);
+    assert_eq!(counted["seriesCountByMetricName"], metrics);
+    assert_eq!(counted["seriesCountByLabelValuePair"][1], json!({"name": "host=a", "value": 2}));
+    let counted = data(&server.text("/api/v1/status/tsdb", &[("limit", "1"), ("match[]", "load")]).await);
+    assert_eq!(counted["headStats"]["numSeries"], 1);
+    assert_eq!(counted["labelValueCountByLabelName"], json!([{"name": "__name__", "value": 1}]));
+    let other = server.client.get(server.url("/api/v1/status/tsdb")).header("X-Scope-OrgID", "other");
+    let counted = data(&other.send().await.unwrap().text().await.unwrap());
+    assert_eq!(counted["headStats"]["numSeries"], 0, "another tenant's series are not counted");
+}
+
+#[tokio::test]
+async fn pages_of_configured_origins_may_ask() {
+    let world = World::new(BASE_MS);
+    let allowed = |config: Config| async {
+        let server = world.start_with(config).await;
+        let ask = server.client.get(server.url("/api/v1/labels")).header("Origin", "https://grafana.example.org");
+        let headers = ask.send().await.unwrap().headers().clone();
+        headers.get("access-control-allow-origin").map(|origin| origin.to_str().unwrap().to_owned())
+    };
+    let with = |origins: &[&str]| Config {
+        cors_origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
+        ..Config::default()
+    };
+    assert_eq!(allowed(with(&[])).await, None);
+    assert_eq!(allowed(with(&["https://other.example.org"])).await, None);
+    let one = allowed(with(&["https://other.example.org", "https://grafana.example.org"])).await;
+    assert_eq!(one.as_deref(), Some("https://grafana.example.org"));
+    assert_eq!(allowed(with(&["*"])).await.as_deref(), Some("*"));
+    assert!(with(&["grafana.example.org"]).cors().is_err());
+    assert!(with(&["https://grafana.example.org/"]).cors().is_err());
+}
+
+#[tokio::test]
+async fn slow_queries_are_counted() {
+    let world = World::new(BASE_MS);
+    let server = world.start_with(Config { slow_query_ms: 1, ..Config::default() }).await;
+    let steps = [("query", "sum_over_time(vector(1)[1h:1s])"), ("start", "0"), ("end", "300"), ("step", "1")];
+    server.text("/api/v1/query_range", &steps).await;
+    assert!(server.metrics().contains("tidegate_query_slow_total 1"));
 }
