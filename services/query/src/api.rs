@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::response::{Html, Response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -32,9 +32,6 @@ pub(crate) use params::Ask;
 use crate::error::Error;
 use crate::service::Query;
 use crate::sse;
-
-/// A small page that shows what to do with the server; the only page there is.
-const PAGE: &str = include_str!("page.html");
 
 /// Said where a parameter `limit` cut the answer.
 const TRUNCATED: &str = "results truncated due to limit";
@@ -56,8 +53,7 @@ pub(crate) fn router(query: Arc<Query>, cors: CorsLayer) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     // Not compressed: an event must leave at once.
     let stream = Router::new().route("/api/v1/stream", endpoint("stream", sse::answer));
-    let page = Router::new().route("/", get(|| async { Html(PAGE) }));
-    api.merge(stream).layer(cors).merge(page).with_state(query)
+    api.merge(stream).layer(cors).with_state(query)
 }
 
 /// A handler for GET and for POST of a form, counted by its outcome.

@@ -87,6 +87,7 @@ async fn on_adapters(
             let built = tidegate_query::build(config.query.clone(), log, store, archive, registry, health, failures);
             let built = starting_on(background, built).await;
             assembly.add(built.context("starting query")?);
+            assembly.http = std::mem::take(&mut assembly.http).merge(tidegate_dashboard::router());
         }
         Name::Rollup => {
             let built = tidegate_rollup::build(config.rollup.clone(), log, store, registry, health, failures);

@@ -1,0 +1,100 @@
+/** The Prometheus HTTP API, with the bearer token of this tab if there is one. */
+
+export type Labels = Record<string, string>;
+/** Boundary rule, low, high, count; see the format of native histograms. */
+export type Bucket = [number, string, string, string];
+export interface Histogram {
+  count: string;
+  sum: string;
+  buckets?: Bucket[];
+}
+export interface Sample {
+  metric: Labels;
+  value?: [number, string];
+  histogram?: [number, Histogram];
+}
+export interface Series {
+  metric: Labels;
+  values?: [number, string][];
+  histograms?: [number, Histogram][];
+}
+export interface Counted {
+  name: string;
+  value: number;
+}
+export interface Cardinality {
+  headStats: { numSeries: number; numLabelPairs: number };
+  seriesCountByMetricName: Counted[];
+  labelValueCountByLabelName: Counted[];
+  memoryInBytesByLabelName: Counted[];
+  seriesCountByLabelValuePair: Counted[];
+}
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const TOKEN = 'tidegate.token';
+let onUnauthorized: () => void = () => undefined;
+
+export function whenUnauthorized(then: () => void): void {
+  onUnauthorized = then;
+}
+
+export function setToken(token: string): void {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+/** fetch with the token; an answer 401 asks the user for one. */
+export async function ask(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  const token = sessionStorage.getItem(TOKEN);
+  if (token) headers.set('Authorization', `Bearer ${token}`);
+  const response = await fetch(input, { ...init, headers });
+  if (response.status === 401) onUnauthorized();
+  return response;
+}
+
+async function get<T>(path: string, params: Record<string, string>, signal?: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await ask(`/api/v1/${path}?${new URLSearchParams(params)}`, { signal });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, 'The server does not answer. Is it running?');
+  }
+  const body = (await response.json().catch(() => null)) as { status: string; data: T; error?: string } | null;
+  if (body?.status !== 'success') throw new ApiError(response.status, body?.error ?? `answer ${response.status}`);
+  return body.data;
+}
+
+export async function instant(query: string, signal?: AbortSignal): Promise<Sample[]> {
+  const data = await get<{ resultType: string; result: Sample[] | [number, string] }>('query', { query }, signal);
+  if (data.resultType === 'vector') return data.result as Sample[];
+  return data.resultType === 'scalar' ? [{ metric: {}, value: data.result as [number, string] }] : [];
+}
+
+export async function range(
+  query: string,
+  start: number,
+  end: number,
+  step: number,
+  signal?: AbortSignal,
+): Promise<Series[]> {
+  const params = { query, start: String(start), end: String(end), step: String(step) };
+  return (await get<{ result: Series[] }>('query_range', params, signal)).result;
+}
+
+export const cardinality = (limit: number, signal?: AbortSignal): Promise<Cardinality> =>
+  get('status/tsdb', { limit: String(limit) }, signal);
+
+export async function ownMetrics(signal?: AbortSignal): Promise<string> {
+  const response = await ask('/metrics', { signal });
+  if (!response.ok) throw new ApiError(response.status, `/metrics answers ${response.status}`);
+  return response.text();
+}

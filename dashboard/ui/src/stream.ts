@@ -1,0 +1,97 @@
+/** A live result: connects, and connects again after the last event it had, until it is closed. */
+
+import { ask, type Histogram, type Labels } from './api';
+import { SseParser, type ServerEvent } from './sse';
+
+export type LiveState = 'connecting' | 'live' | 'reconnecting' | 'failed';
+export interface Step {
+  /** Unix time in seconds. */
+  time: number;
+  result: { metric: Labels; value?: string; histogram?: Histogram }[];
+}
+export interface Listener {
+  step: (step: Step) => void;
+  state: (state: LiveState, detail?: string) => void;
+}
+
+const LONGEST_PAUSE_MS = 8_000;
+/** The server sends a comment each 5 s; a connection that is silent for much longer is dead. */
+const SILENCE_MS = 20_000;
+
+export class LiveQuery {
+  private readonly abort = new AbortController();
+  private lastId = '';
+
+  constructor(
+    private readonly query: string,
+    private readonly startSec: number,
+    private readonly listener: Listener,
+  ) {
+    void this.run();
+  }
+
+  close(): void {
+    this.abort.abort();
+  }
+
+  private async run(): Promise<void> {
+    let failures = 0;
+    this.listener.state('connecting');
+    while (!this.abort.signal.aborted) {
+      try {
+        if (!(await this.connect(() => (failures = 0)))) return;
+      } catch {
+        // Whatever broke the connection, the cure is a new one.
+      }
+      if (this.abort.signal.aborted) return;
+      this.listener.state('reconnecting');
+      const pause = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** failures++);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  /** Reads one connection to its end; false if another one would not help. */
+  private async connect(opened: () => void): Promise<boolean> {
+    const params = new URLSearchParams({ query: this.query });
+    if (!this.lastId) params.set('start', String(this.startSec));
+    const headers: HeadersInit = this.lastId ? { 'Last-Event-ID': this.lastId } : {};
+    const attempt = new AbortController();
+    const stop = () => attempt.abort();
+    this.abort.signal.addEventListener('abort', stop);
+    let timer = setTimeout(stop, SILENCE_MS);
+    try {
+      const response = await ask(`/api/v1/stream?${params}`, { headers, signal: attempt.signal });
+      if (response.status >= 400 && response.status < 500 && response.status !== 429) {
+        const body = (await response.json().catch(() => null)) as { error?: string } | null;
+        this.listener.state('failed', body?.error ?? `answer ${response.status}`);
+        return false;
+      }
+      if (!response.ok || !response.body) return true;
+      opened();
+      this.listener.state('live');
+      const parser = new SseParser();
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return true;
+        clearTimeout(timer);
+        timer = setTimeout(stop, SILENCE_MS);
+        for (const event of parser.push(value)) if (!this.take(event)) return false;
+      }
+    } finally {
+      clearTimeout(timer);
+      this.abort.signal.removeEventListener('abort', stop);
+    }
+  }
+
+  private take({ event, id, data }: ServerEvent): boolean {
+    if (this.abort.signal.aborted) return false;
+    if (id) this.lastId = id;
+    if (event === 'message' || event === 'correction') this.listener.step(JSON.parse(data) as Step);
+    if (event === 'failure') {
+      this.listener.state('failed', (JSON.parse(data) as { error?: string }).error);
+      return false;
+    }
+    return true;
+  }
+}
