@@ -17,8 +17,15 @@ tools:
 	command -v cc >/dev/null || missing+=("cc (sudo apt-get install -y build-essential)"); \
 	if (( $${#missing[@]} )); then IFS=,; echo "missing: $${missing[*]/#/ }" >&2; exit 1; fi
 
+# The page, when its sources are newer than it.
+UI := dashboard/ui
+UI_SOURCES := $(shell find $(UI)/src $(UI)/index.html $(UI)/package-lock.json $(UI)/*.mjs $(UI)/tsconfig.json -type f)
+$(UI)/dist/index.html: $(UI_SOURCES)
+	@command -v npm >/dev/null || { echo "missing: npm (Node.js 20 or later, https://nodejs.org)" >&2; exit 1; }
+	cd $(UI) && npm ci --no-audit --no-fund && npm run build
+
 .PHONY: build
-build: tools ## Build target/release/tidegate
+build: tools $(UI)/dist/index.html ## Build target/release/tidegate
 	cargo build --release --locked --package tidegate
 
 .PHONY: run
@@ -27,8 +34,9 @@ run: build ## Build, then run everything in one process on ./data
 
 # The programs are built before the tests, which start them. Many scenarios only wait: more threads than cores.
 .PHONY: test
-test: tools ## Run all tests; list those that were skipped
+test: tools $(UI)/dist/index.html ## Run all tests; list those that were skipped
 	@mkdir -p $(TARGET) && rm -f $(SKIPPED)
+	cd $(UI) && npm test
 	cargo build --locked --workspace --bins
 	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate RUST_TEST_THREADS=6 cargo test --locked --workspace
 	@if [[ -s $(SKIPPED) ]]; then echo "Skipped, with the line that installs what is missing:"; sort -u $(SKIPPED) | sed 's/^/  /'; \

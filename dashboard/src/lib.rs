@@ -10,12 +10,10 @@ use http::HeaderMap;
 
 /// Serves the page at `/` and its scripts and styles below `/assets/`.
 pub fn router() -> Router {
-    Router::new()
-        .route("/", get(|headers: HeaderMap| async move { serve::answer("index.html", &headers) }))
-        .route(
-            "/assets/{name}",
-            get(|Path(name): Path<String>, headers: HeaderMap| async move {
-                serve::answer(&format!("assets/{name}"), &headers)
-            }),
-        )
+    Router::new().route("/", get(|headers: HeaderMap| async move { serve::answer("index.html", &headers) })).route(
+        "/assets/{name}",
+        get(|Path(name): Path<String>, headers: HeaderMap| async move {
+            serve::answer(&format!("assets/{name}"), &headers)
+        }),
+    )
 }

@@ -36,10 +36,10 @@ interface Host {
   labels: Labels;
   load?: number;
   memory?: number;
-  samples?: number;
-  silentSec: number;
+  series?: number;
+  silent: boolean;
 }
-type Column = 'name' | 'load' | 'memory' | 'samples' | 'silentSec';
+type Column = 'name' | 'load' | 'memory' | 'series' | 'silent';
 
 const keyOf = ({ job = '', instance = '' }: Labels): string => `${job}\n${instance}`;
 
@@ -47,20 +47,19 @@ async function hosts(place: Place, signal: AbortSignal): Promise<Host[]> {
   const all = matchers(place, '__name__!=""');
   const by = 'by (job, instance)';
   const ask = (query: string) => instant(query, signal);
-  const [seen, counts, load, memory] = await Promise.all([
-    ask(`time() - max ${by} (timestamp(last_over_time(${all}[${KNOWN}])))`).catch(() => [] as Sample[]),
-    ask(`sum ${by} (count_over_time(${all}[1m])) / 60`),
+  const [counts, load, memory] = await Promise.all([
+    // Functions that drop the name would give one host the same labels many times.
+    ask(`count ${by} (last_over_time(${all}[1m]))`),
     ask(`max ${by} (node_load1${matchers(place)})`),
     ask(`1 - max ${by} (node_memory_MemAvailable_bytes${matchers(place)} / node_memory_MemTotal_bytes)`),
   ]);
-  const known = await ask(`sum ${by} (count_over_time(${all}[${KNOWN}]))`);
+  const known = await ask(`count ${by} (last_over_time(${all}[${KNOWN}]))`);
   const values = (samples: Sample[]) => new Map(samples.map(({ metric, value }) => [keyOf(metric), Number(value?.[1])]));
-  const [seenBy, countBy, loadBy, memoryBy] = [seen, counts, load, memory].map(values);
+  const [countBy, loadBy, memoryBy] = [counts, load, memory].map(values);
   return known.map(({ metric }) => {
     const key = keyOf(metric);
-    const samples = countBy?.get(key);
-    const silentSec = samples === undefined ? Math.max(60, seenBy?.get(key) ?? 60) : 0;
-    return { labels: metric, load: loadBy?.get(key), memory: memoryBy?.get(key), samples, silentSec };
+    const series = countBy?.get(key);
+    return { labels: metric, load: loadBy?.get(key), memory: memoryBy?.get(key), series, silent: series === undefined };
   });
 }
 
@@ -73,13 +72,13 @@ function heat(value: number | undefined, most: number): Record<string, string> {
 function HostTable({ rows, place }: { rows: Host[]; place: Place }) {
   const [sort, setSort] = useState<{ by: Column; up: boolean }>({ by: 'load', up: false });
   const value = (host: Host): string | number =>
-    sort.by === 'name' ? keyOf(host.labels) : (host[sort.by] ?? -1);
+    sort.by === 'name' ? keyOf(host.labels) : Number(host[sort.by] ?? -1);
   const sorted = [...rows].sort((a, b) => {
     const [x, y] = [value(a), value(b)];
     return (x < y ? -1 : x > y ? 1 : 0) * (sort.up ? 1 : -1);
   });
-  const most = (column: 'load' | 'memory' | 'samples') => Math.max(...rows.map((row) => row[column] ?? 0));
-  const [load, memory, samples] = [most('load'), 1, most('samples')];
+  const most = (column: 'load' | 'memory' | 'series') => Math.max(...rows.map((row) => row[column] ?? 0));
+  const [load, memory, series] = [most('load'), 1, most('series')];
   const head = (by: Column, text: string) => (
     <th aria-sort={sort.by === by ? (sort.up ? 'ascending' : 'descending') : 'none'}>
       <button class="plain" onClick={() => setSort({ by, up: sort.by === by && !sort.up })}>{text}</button>
@@ -89,11 +88,11 @@ function HostTable({ rows, place }: { rows: Host[]; place: Place }) {
     <div class="scroll" tabIndex={0} role="region" aria-label="Hosts">
       <table>
         <thead>
-          <tr>{head('name', 'Host')}{head('load', 'Load')}{head('memory', 'Memory')}{head('samples', 'Samples/s')}{head('silentSec', 'State')}</tr>
+          <tr>{head('name', 'Host')}{head('load', 'Load')}{head('memory', 'Memory')}{head('series', 'Series')}{head('silent', 'State')}</tr>
         </thead>
         <tbody>
           {sorted.map((host) => (
-            <tr key={keyOf(host.labels)} class={host.silentSec ? 'silent' : ''}>
+            <tr key={keyOf(host.labels)} class={host.silent ? 'silent' : ''}>
               <td>
                 {host.labels.job && <a href={write({ page: 'overview', job: host.labels.job })}>{host.labels.job}</a>}
                 {host.labels.job && host.labels.instance && ' / '}
@@ -102,8 +101,8 @@ function HostTable({ rows, place }: { rows: Host[]; place: Place }) {
               </td>
               <td style={heat(host.load, load)}>{host.load === undefined ? '–' : short(host.load)}</td>
               <td style={heat(host.memory, memory)}>{host.memory === undefined ? '–' : percent(host.memory)}</td>
-              <td style={heat(host.samples, samples)}>{host.samples === undefined ? '–' : short(host.samples)}</td>
-              <td>{host.silentSec ? `silent for ${seconds(host.silentSec)}` : 'alive'}</td>
+              <td style={heat(host.series, series)}>{host.series === undefined ? '–' : short(host.series)}</td>
+              <td>{host.silent ? 'silent for a minute or more' : 'alive'}</td>
             </tr>
           ))}
         </tbody>
@@ -130,7 +129,7 @@ function SeriesList({ place }: { place: Place }) {
 export function Overview({ place }: { place: Place }) {
   const at = matchers(place);
   const known = useAnswer((signal) => hosts(place, signal), at, REFRESH_MS);
-  const alive = known.data?.filter(({ silentSec }) => !silentSec).length ?? 0;
+  const alive = known.data?.filter(({ silent }) => !silent).length ?? 0;
   const silent = (known.data?.length ?? 0) - alive;
   const requests = `rate(http_requests_total${at}[1m])`;
   const failed = `rate(http_requests_total${matchers(place, 'code=~"5.."')}[1m])`;
@@ -151,7 +150,7 @@ export function Overview({ place }: { place: Place }) {
         <span class={silent ? 'warn' : ''}><b>{known.data ? silent : '–'}</b> silent</span>
       </p>
       <div class="grid">
-        <Panel title="Samples per second" query={`sum(count_over_time(${matchers(place, '__name__!=""')}[30s])) / 30`} empty="Nothing came in the last minutes. Push samples to /api/v1/write, or start an agent." />
+        <Panel title="Live series" query={`count(last_over_time(${matchers(place, '__name__!=""')}[30s]))`} empty="Nothing came in the last minutes. Push samples to /api/v1/write, or start an agent." />
         <Panel title="Requests per second" query={`sum by (job) (${requests})`} empty="No http_requests_total here." />
         <Panel title="Error rate" query={`sum by (job) (${failed}) / sum by (job) (${requests})`} format={percent} empty="No requests with a code 5xx." />
         <Panel title="Response time" query={`${quantile(0.5)} or ${quantile(0.99)}`} format={seconds} empty="No distribution http_request_duration_seconds here." />
