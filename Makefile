@@ -39,6 +39,8 @@ test: tools $(UI)/dist/index.html ## Run all tests; list those that were skipped
 	cd $(UI) && npm test
 	cargo build --locked --workspace --bins
 	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate RUST_TEST_THREADS=6 cargo test --locked --workspace
+	@if [[ -x /usr/bin/chromium ]]; then cd $(UI) && TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate npm run browser; \
+	else echo "dashboard in Chromium: sudo apt-get install -y chromium" >> $(SKIPPED); fi
 	@if [[ -s $(SKIPPED) ]]; then echo "Skipped, with the line that installs what is missing:"; sort -u $(SKIPPED) | sed 's/^/  /'; \
 	else echo "Nothing was skipped."; fi
 
