@@ -152,7 +152,7 @@ export function Overview({ place }: { place: Place }) {
       <div class="grid">
         <Panel title="Live series" query={`count(last_over_time(${matchers(place, '__name__!=""')}[30s]))`} empty="Nothing came in the last minutes. Push samples to /api/v1/write, or start an agent." />
         <Panel title="Requests per second" query={`sum by (job) (${requests})`} empty="No http_requests_total here." />
-        <Panel title="Error rate" query={`sum by (job) (${failed}) / sum by (job) (${requests})`} format={percent} empty="No requests with a code 5xx." />
+        <Panel title="Error rate" query={`sum by (job) (${failed}) / sum by (job) (${requests})`} format={percent} empty="No http_requests_total with a code of 500 or more here." />
         <Panel title="Response time" query={`${quantile(0.5)} or ${quantile(0.99)}`} format={seconds} empty="No distribution http_request_duration_seconds here." />
       </div>
       <section class="card">
