@@ -17,12 +17,12 @@ tools:
 	command -v cc >/dev/null || missing+=("cc (sudo apt-get install -y build-essential)"); \
 	if (( $${#missing[@]} )); then IFS=,; echo "missing: $${missing[*]/#/ }" >&2; exit 1; fi
 
-# The page, when its sources are newer than it.
+# The page, when its sources are newer than it. Not npm ci, which fails where a registry hides other platforms' packages.
 UI := dashboard/ui
 UI_SOURCES := $(shell find $(UI)/src $(UI)/index.html $(UI)/package-lock.json $(UI)/*.mjs $(UI)/tsconfig.json -type f)
 $(UI)/dist/index.html: $(UI_SOURCES)
 	@command -v npm >/dev/null || { echo "missing: npm (Node.js 20 or later, https://nodejs.org)" >&2; exit 1; }
-	cd $(UI) && npm ci --no-audit --no-fund && npm run build
+	cd $(UI) && npm install --no-save --no-audit --no-fund && npm run build
 
 .PHONY: build
 build: tools $(UI)/dist/index.html ## Build target/release/tidegate

@@ -31,7 +31,7 @@ export function Pipeline() {
   const { own, before, at } = data;
   const rate = (name: string): string =>
     before ? short(Math.max(0, sum(of(own, name)) - sum(of(before.own, name))) / (at - before.at)) : '–';
-  const lag = of(own, 'tidegate_rollup_lag_records');
+  const lag = of(own, 'tidegate_rollup_lag_records').sort((a, b) => Number(a.labels.partition) - Number(b.labels.partition));
   const refused = of(own, 'tidegate_gateway_rejected_samples_total').sort((a, b) => b.value - a.value);
   const watermark = (partition = ''): number | undefined =>
     of(own, 'tidegate_rollup_watermark_seconds').find(({ labels }) => labels.partition === partition)?.value;
