@@ -1,5 +1,7 @@
-//! Puts the built page, or without one a page that says how to build it, where the crate embeds it from.
+//! Lists the files of the built page, or without one a page that says how to build it, as code that embeds them.
 
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -14,30 +16,41 @@ const PLACEHOLDER: &str = r#"<!doctype html>
 "#;
 
 fn main() -> io::Result<()> {
-    let to = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("dist");
-    if to.exists() {
-        fs::remove_dir_all(&to)?;
-    }
-    fs::create_dir_all(&to)?;
-    let from = Path::new("ui/dist");
-    if from.join("index.html").is_file() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/dist");
+    let mut files = Vec::new();
+    if dist.join("index.html").is_file() {
         println!("cargo::rerun-if-changed=ui/dist");
-        return copy(from, &to);
+        find(&dist, "", &mut files)?;
+    } else {
+        // A path that does not exist would run this each time; the folder changes when dist appears in it.
+        println!("cargo::rerun-if-changed=ui");
+        let placeholder = out.join("index.html");
+        fs::write(&placeholder, PLACEHOLDER)?;
+        files.push(("index.html".to_owned(), placeholder));
     }
-    // A path that does not exist would run this each time; the folder changes when dist appears in it.
-    println!("cargo::rerun-if-changed=ui");
-    fs::write(to.join("index.html"), PLACEHOLDER)
+    files.sort();
+    let mut code = String::from("&[\n");
+    for (name, path) in files {
+        let mut hasher = DefaultHasher::new();
+        fs::read(&path)?.hash(&mut hasher);
+        let tag = format!("\"{:016x}\"", hasher.finish());
+        // Writing to memory does not fail.
+        writeln!(code, "    File {{ name: {name:?}, tag: {tag:?}, bytes: include_bytes!({path:?}) }},").ok();
+    }
+    code.push_str("]\n");
+    fs::write(out.join("files.rs"), code)
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
+/// The files in `folder`, named from `prefix` on.
+fn find(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let target = to.join(entry.file_name());
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if entry.file_type()?.is_dir() {
-            fs::create_dir_all(&target)?;
-            copy(&entry.path(), &target)?;
+            find(&entry.path(), &format!("{name}/"), files)?;
         } else {
-            fs::copy(entry.path(), target)?;
+            files.push((name, entry.path()));
         }
     }
     Ok(())
