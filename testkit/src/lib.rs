@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod binary;
+pub mod fault_proxy;
 pub mod otlp;
 pub mod ports;
 pub mod push;

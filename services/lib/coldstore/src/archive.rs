@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
@@ -21,6 +22,9 @@ use crate::{ArchiveError, Coverage, EncodedHour, HourKey};
 
 /// How often an object that others replace meanwhile is read or put anew.
 const ATTEMPTS: usize = 5;
+
+/// Times the number of the attempt: between two attempts to put.
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub struct Archive {
     store: Arc<dyn ObjectStore>,
@@ -66,6 +70,10 @@ impl Archive {
         Self::new(store.clone(), Arc::new(StorePut(store)))
     }
 
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        &*self.store
+    }
+
     /// Puts an hour in the place of what is there. Refuses one that covers
     /// fewer samples of a source and era than the object it would replace.
     pub async fn put_hour(&self, hour: &EncodedHour) -> Result<PutOutcome, ArchiveError> {
@@ -75,6 +83,7 @@ impl Archive {
             if let Some(outcome) = attempts.settle(self.try_put(&path, hour).await)? {
                 return Ok(outcome);
             }
+            tokio::time::sleep(attempts.pause()).await;
         }
     }
 
@@ -99,6 +108,8 @@ impl Archive {
         match self.puts.put(path, hour.bytes.clone(), condition).await {
             Ok(()) => Ok(outcome),
             Err(PutError::Precondition(_)) => Err(FetchError::Replaced),
+            // It may be there: the next look says.
+            Err(PutError::Store(error)) if is_passing(&error) => Err(FetchError::Lost(error)),
             Err(error) => Err(ArchiveError::from(error).into()),
         }
     }
@@ -286,18 +297,30 @@ impl<'a> Attempts<'a> {
         Self { path, left: ATTEMPTS }
     }
 
+    /// Before the next attempt to put; writers that met shall not meet again.
+    fn pause(&self) -> Duration {
+        PAUSE * u32::try_from(ATTEMPTS - self.left).unwrap_or(1)
+    }
+
     /// The result, or `None` to try again.
     fn settle<T>(&mut self, result: Result<T, FetchError>) -> Result<Option<T>, ArchiveError> {
         match result {
             Ok(done) => Ok(Some(done)),
             Err(FetchError::Other(error)) => Err(error),
-            Err(FetchError::Replaced) if self.left > 1 => {
+            Err(FetchError::Replaced | FetchError::Lost(_)) if self.left > 1 => {
                 self.left -= 1;
                 Ok(None)
             }
+            Err(FetchError::Lost(error)) => Err(PutError::Store(error).into()),
             Err(FetchError::Replaced) => Err(ArchiveError::Contended(self.path.to_string())),
         }
     }
+}
+
+/// Whether the answer to a put may have been lost, or another attempt may
+/// succeed.
+fn is_passing(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { .. })
 }
 
 fn is_same(there: &Pinned, hour: &EncodedHour) -> bool {
@@ -305,5 +328,7 @@ fn is_same(there: &Pinned, hour: &EncodedHour) -> bool {
     content == Some(&format!("{:032x}", hour.content)) && there.coverage == hour.coverage
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

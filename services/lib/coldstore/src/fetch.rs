@@ -37,6 +37,8 @@ pub struct Pinned {
 pub enum FetchError {
     /// The object was replaced or deleted: begin again.
     Replaced,
+    /// Whether an object was put is not known.
+    Lost(object_store::Error),
     Other(ArchiveError),
 }
 

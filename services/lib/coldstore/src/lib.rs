@@ -16,6 +16,7 @@ mod fetch;
 mod key;
 mod reader;
 mod rows;
+pub mod s3;
 mod writer;
 
 pub use archive::{Archive, ObjectCount, PutOutcome};
@@ -23,6 +24,7 @@ pub use conditional::{ConditionalPut, PutCondition, PutError};
 pub use coverage::{Coverage, CoverageError, Shrunk, SourceCoverage};
 pub use error::ArchiveError;
 pub use key::{HourKey, hour_text};
+pub use s3::{S3Config, S3Error};
 pub use writer::{EncodedHour, HourWriter, series_order};
 
 #[cfg(test)]

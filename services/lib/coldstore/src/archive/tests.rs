@@ -9,7 +9,7 @@ use super::*;
 use crate::tests::{HOUR, HOUR_START_MS, any_value, covering, float, key, labels, same_window, shifted};
 use crate::{HourWriter, series_order};
 
-fn encode(key: HourKey, mut series: Vec<(Labels, Vec<Window>)>) -> EncodedHour {
+pub fn encode(key: HourKey, mut series: Vec<(Labels, Vec<Window>)>) -> EncodedHour {
     series.sort_by(|(a, _), (b, _)| series_order(a, b));
     let mut writer = HourWriter::new(key).unwrap();
     for (labels, windows) in &series {
@@ -18,7 +18,7 @@ fn encode(key: HourKey, mut series: Vec<(Labels, Vec<Window>)>) -> EncodedHour {
     writer.finish(covering(series.into_iter().flat_map(|(_, windows)| windows))).unwrap()
 }
 
-fn one_sample(value: f64) -> Vec<Window> {
+pub fn one_sample(value: f64) -> Vec<Window> {
     vec![float(HOUR_START_MS, &[(0, value)])]
 }
 
