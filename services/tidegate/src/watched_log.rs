@@ -34,12 +34,18 @@ impl EventLog for WatchedLog {
         self.inner.partitions(topic)
     }
 
+    fn takes_records(&self, topic: Topic, partition: u16) -> Result<(), LogError> {
+        self.inner.takes_records(topic, partition)
+    }
+
     async fn append(&self, topic: Topic, records: Vec<(u16, Bytes)>) -> Result<Vec<Appended>, LogError> {
         let appended = self.inner.append(topic, records).await;
         match &appended {
             // Ticks come every few seconds, so the log is seen to work again.
             Ok(_) => self.part.ready(),
-            Err(error @ (LogError::Unavailable(_) | LogError::Corrupt(_))) => self.part.not_ready(error.to_string()),
+            Err(error @ (LogError::Unavailable(_) | LogError::Corrupt(_) | LogError::Recreated { .. })) => {
+                self.part.not_ready(error.to_string());
+            }
             // These are about what was appended, or pass by themselves.
             Err(_) => {}
         }

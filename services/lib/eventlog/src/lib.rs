@@ -76,6 +76,10 @@ pub enum LogError {
     OutOfRange { from: u64, bounds: Bounds },
     #[error("topic {topic} has {found} partitions, {wanted} are recorded")]
     PartitionCount { topic: &'static str, found: u16, wanted: u16 },
+    /// The topic was deleted and made anew under the same name while it was in
+    /// use: the process must start again.
+    #[error("topic {topic} was created anew while it was in use")]
+    Recreated { topic: &'static str },
     #[error("topic {topic} has no partition {partition}")]
     UnknownPartition { topic: &'static str, partition: u16 },
     /// Another process has the data folder open.
@@ -93,6 +97,13 @@ pub trait EventLog: Send + Sync + 'static {
     fn epoch(&self, topic: Topic) -> u64;
 
     fn partitions(&self, topic: Topic) -> u16;
+
+    /// Whether a partition would take a record now, as far as is known without
+    /// asking. Who must append to several or to none asks for each before.
+    fn takes_records(&self, topic: Topic, partition: u16) -> Result<(), LogError> {
+        let _ = (topic, partition);
+        Ok(())
+    }
 
     /// Appends one record to each named partition (a partition may come more
     /// than once; order is kept). Returns when all are durable; answers are in
