@@ -35,7 +35,6 @@ pub struct Producer {
 /// The task that appends.
 pub struct Flusher {
     shared: Arc<Shared>,
-    log: Arc<dyn EventLog>,
     clock: ClockFn,
     linger: Duration,
     append_timeout: Duration,
@@ -43,6 +42,7 @@ pub struct Flusher {
 }
 
 struct Shared {
+    log: Arc<dyn EventLog>,
     partitions: u16,
     gathering: Mutex<Gathering>,
     /// There is something to take.
@@ -89,6 +89,7 @@ impl Producer {
     pub fn new(config: &Config, log: Arc<dyn EventLog>, clock: ClockFn, metrics: Metrics) -> (Self, Flusher) {
         let partitions = log.partitions(Topic::MetricsRaw);
         let shared = Arc::new(Shared {
+            log,
             partitions,
             gathering: Mutex::new(Gathering::default()),
             arrived: Notify::new(),
@@ -102,7 +103,6 @@ impl Producer {
         });
         let flusher = Flusher {
             shared: Arc::clone(&shared),
-            log,
             clock,
             linger: Duration::from_millis(config.linger_ms),
             append_timeout: Duration::from_millis(config.append_timeout_ms),
@@ -135,6 +135,9 @@ impl Producer {
         if size_bytes > limit_bytes {
             return Err(Error::PartTooLarge { size_bytes, limit_bytes });
         }
+        // All of a batch or nothing: what is stored of one that is refused
+        // comes twice.
+        parts.iter().try_for_each(|(partition, _)| shared.log.takes_records(Topic::MetricsRaw, *partition))?;
         let bytes: usize = parts.iter().map(|(_, part)| part.len()).sum();
         let reserve = |taken: usize| taken.checked_add(bytes).filter(|sum| *sum <= shared.max_in_flight_bytes);
         if shared.in_flight_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve).is_err() {
@@ -246,12 +249,8 @@ impl Flusher {
         if waiting.is_empty() {
             return;
         }
-        let append = Append {
-            shared: Arc::clone(&self.shared),
-            log: Arc::clone(&self.log),
-            clock: Arc::clone(&self.clock),
-            timeout: self.append_timeout,
-        };
+        let append =
+            Append { shared: Arc::clone(&self.shared), clock: Arc::clone(&self.clock), timeout: self.append_timeout };
         open.spawn(async move {
             append.run(waiting).await;
             drop(permit);
@@ -262,7 +261,6 @@ impl Flusher {
 /// One call to the log.
 struct Append {
     shared: Arc<Shared>,
-    log: Arc<dyn EventLog>,
     clock: ClockFn,
     timeout: Duration,
 }
@@ -312,7 +310,7 @@ impl Append {
         metrics.records.inc_by(records.len() as u64);
         metrics.record_bytes.inc_by(records.iter().map(|(_, record)| record.len() as u64).sum());
         let started = Instant::now();
-        let appended = tokio::time::timeout(self.timeout, self.log.append(Topic::MetricsRaw, records)).await;
+        let appended = tokio::time::timeout(self.timeout, self.shared.log.append(Topic::MetricsRaw, records)).await;
         metrics.append_seconds.observe(started.elapsed().as_secs_f64());
         match appended {
             Ok(Ok(appended)) => {

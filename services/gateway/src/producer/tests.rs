@@ -85,6 +85,20 @@ async fn too_many_bytes_on_their_way_are_overload() {
 }
 
 #[tokio::test]
+async fn a_batch_that_needs_a_partition_without_leader_is_refused_before_any_of_it_is_stored() {
+    let f = fixture(Config::default());
+    f.log.lose_leader(Topic::MetricsRaw, 1);
+    let refused = f.producer.submit(vec![(0, part(1, 100)), (1, part(1, 100))]).await;
+    match refused {
+        Err(Error::Unavailable(why)) => assert!(why.contains("metrics-raw 1 has no leader"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    f.producer.submit(vec![(0, part(2, 100))]).await.unwrap();
+    assert_eq!(records(&f.log, 0).await, [[BatchId::Content(2)]]);
+    assert_eq!(f.metrics.in_flight_bytes.get(), 0);
+}
+
+#[tokio::test]
 async fn what_waits_when_the_gateway_stops_is_still_stored() {
     let f = fixture(Config { linger_ms: 1_000, ..Config::default() });
     let waiting = f.producer.enqueue(vec![(0, part(1, 100))]).unwrap();

@@ -1,7 +1,7 @@
 //! A log in memory, for tests and simulation: its clock can be set, its start
 //! cut off, and it can be made to fail.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,6 +29,8 @@ struct State {
     topics: HashMap<Topic, TopicState>,
     committed: HashMap<(Topic, String, u16), u64>,
     failure: Option<LogError>,
+    /// Partitions that take no records.
+    unready: HashSet<(Topic, u16)>,
 }
 
 struct TopicState {
@@ -75,6 +77,7 @@ impl MemoryLog {
             topics: Topic::ALL.iter().zip(1..).map(|(topic, epoch)| (*topic, empty_topic(epoch, partitions))).collect(),
             committed: HashMap::new(),
             failure: None,
+            unready: HashSet::new(),
         };
         Self {
             clock,
@@ -89,6 +92,11 @@ impl MemoryLog {
     pub fn fail_with(&self, failure: Option<LogError>) {
         self.state.lock().failure = failure;
         self.wake();
+    }
+
+    /// From now on the partition takes no records, as one without a leader.
+    pub fn lose_leader(&self, topic: Topic, partition: u16) {
+        self.state.lock().unready.insert((topic, partition));
     }
 
     /// Drops the records before `start`, as retention does.
@@ -132,6 +140,13 @@ impl State {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
+    fn has_leader(&self, topic: Topic, partition: u16) -> Result<(), LogError> {
+        if self.unready.contains(&(topic, partition)) {
+            return Err(LogError::Unavailable(format!("{} {partition} has no leader", topic.name())));
+        }
+        Ok(())
+    }
+
     fn partition(&mut self, topic: Topic, partition: u16) -> Result<&mut PartitionState, LogError> {
         let found = self.topics.get_mut(&topic).and_then(|t| t.partitions.get_mut(usize::from(partition)));
         found.ok_or(LogError::UnknownPartition { topic: topic.name(), partition })
@@ -148,11 +163,16 @@ impl EventLog for MemoryLog {
         self.partitions
     }
 
+    fn takes_records(&self, topic: Topic, partition: u16) -> Result<(), LogError> {
+        self.state.lock().has_leader(topic, partition)
+    }
+
     async fn append(&self, topic: Topic, records: Vec<(u16, Bytes)>) -> Result<Vec<Appended>, LogError> {
         let mut state = self.state.lock();
         state.available()?;
         for (partition, payload) in &records {
             state.partition(topic, *partition)?;
+            state.has_leader(topic, *partition)?;
             if payload.len() > MAX_RECORD_BYTES {
                 return Err(LogError::TooLarge { size_bytes: payload.len(), limit_bytes: MAX_RECORD_BYTES });
             }

@@ -75,6 +75,16 @@ async fn it_fails_when_told_to() {
 }
 
 #[tokio::test]
+async fn a_partition_without_leader_takes_nothing() {
+    let log = MemoryLog::new(2);
+    log.lose_leader(Topic::MetricsRaw, 0);
+    assert!(matches!(log.takes_records(Topic::MetricsRaw, 0), Err(LogError::Unavailable(_))));
+    assert!(matches!(append(&log, "a").await, Err(LogError::Unavailable(_))));
+    log.takes_records(Topic::MetricsRaw, 1).expect("has one");
+    log.takes_records(Topic::MetricsRollup, 0).expect("has one");
+}
+
+#[tokio::test]
 async fn a_topic_made_anew_has_another_epoch_and_no_records() {
     let log = MemoryLog::new(1);
     append(&log, "a").await.expect("append");
