@@ -38,11 +38,17 @@ test: tools $(UI)/dist/index.html ## Run all tests; list those that were skipped
 	@mkdir -p $(TARGET) && rm -f $(SKIPPED)
 	cd $(UI) && npm test
 	cargo build --locked --workspace --bins
-	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate RUST_TEST_THREADS=6 cargo test --locked --workspace
+	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate RUST_TEST_THREADS=6 infra/stack/with cargo test --locked --workspace
 	@if [[ -x /usr/bin/chromium ]]; then cd $(UI) && TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate npm run browser; \
 	else echo "dashboard in Chromium: sudo apt-get install -y chromium" >> $(SKIPPED); fi
 	@if [[ -s $(SKIPPED) ]]; then echo "Skipped, with the line that installs what is missing:"; sort -u $(SKIPPED) | sed 's/^/  /'; \
 	else echo "Nothing was skipped."; fi
+
+.PHONY: stack stack-down
+stack: ## Start Kafka, Cassandra and an S3 server on loopback (STACK_BROKERS=3 STACK_NODES=3 for three of them)
+	@infra/stack/up
+stack-down: ## End them; their data stays
+	@infra/stack/down
 
 .PHONY: test-deep
 test-deep: tools ## Run the fold's simulation with 100,000 seeds

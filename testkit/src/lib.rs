@@ -16,6 +16,7 @@ pub mod series;
 pub mod server;
 pub mod skipped;
 pub mod sse;
+pub mod stack;
 pub mod wait;
 pub mod wire;
 
