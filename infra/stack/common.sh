@@ -20,14 +20,16 @@ S3_ACCESS_KEY=tidegate
 S3_SECRET_KEY=loopback-only
 S3_PORT=17070
 CASSANDRA_PORT=19042
+# A second stack beside another one (another STACK_DIR) takes other ports: this one and the next for each broker.
+STACK_KAFKA_PORT=${STACK_KAFKA_PORT:-19092}
 
 fail() {
     echo "stack: $*" >&2
     exit 1
 }
 
-kafka_port() { echo $((19090 + 2 * $1)); }
-controller_port() { echo $((19091 + 2 * $1)); }
+kafka_port() { echo $((STACK_KAFKA_PORT + 2 * ($1 - 1))); }
+controller_port() { echo $(($(kafka_port "$1") + 1)); }
 cassandra_host() { echo "127.0.0.$1"; }
 
 servers() {
