@@ -1,7 +1,14 @@
-//! The log on real brokers: those named by `TIDEGATE_TEST_KAFKA`, and, for
-//! tests that stop one, brokers of their own.
+//! The log on real brokers: those of the stack, and, for tests that stop one, a
+//! broker of its own.
 
 mod broker {
     pub mod conformance;
+    pub mod groups;
+    pub mod outage;
+    pub mod own_broker;
+    pub mod reading;
+    pub mod recreated;
+    pub mod refused_appends;
     pub mod shared;
+    pub mod topics;
 }

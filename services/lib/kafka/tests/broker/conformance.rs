@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tidegate_eventlog::conformance::{self, Harness, PARTITIONS};
 use tidegate_eventlog::{EventLog, Topic};
 use tidegate_kafka::Config;
+use tidegate_testkit::stack;
 
 use super::shared;
 
@@ -52,6 +53,6 @@ impl Harness for Kafka {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafka_is_a_log() {
-    let Some(brokers) = shared::brokers("kafka_is_a_log") else { return };
+    let Some(brokers) = stack::kafka("kafka_is_a_log") else { return };
     conformance::run(&Kafka { brokers, configs: Mutex::default() }).await;
 }

@@ -1,35 +1,25 @@
 //! The brokers that tests share, each with topics of its own.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use bytes::Bytes;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tidegate_eventlog::Topic;
+use tidegate_eventlog::{EventLog, LogError, Record, Topic};
 use tidegate_kafka::{Config, KafkaLog, Metrics};
+use tidegate_testkit::stack::unique_name;
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Brokers from the environment; without any the test is put on the list of
-/// those that were skipped.
-pub fn brokers(test: &str) -> Option<Vec<String>> {
-    let brokers = std::env::var("TIDEGATE_TEST_KAFKA").ok().filter(|brokers| !brokers.is_empty());
-    if brokers.is_none() {
-        tidegate_testkit::skipped::skip(test, "make stack");
-    }
-    Some(brokers?.split(',').map(str::to_owned).collect())
-}
+pub const RAW: Topic = Topic::MetricsRaw;
+/// For what takes seconds on a machine that is busy with other things.
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A configuration whose topics no other test has.
 pub fn config(brokers: &[String], partitions: u16) -> Config {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
-    let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     Config {
         brokers: brokers.to_vec(),
-        prefix: format!("test-{}-{pid}-{count}-", since.as_secs()),
+        prefix: format!("{}-", unique_name('-')),
         partitions,
         replication: 1,
         min_insync_replicas: 1,
@@ -39,6 +29,41 @@ pub fn config(brokers: &[String], partitions: u16) -> Config {
 
 pub async fn open(config: &Config) -> KafkaLog {
     KafkaLog::open(config.clone(), None, Metrics::default()).await.expect("the log opens")
+}
+
+pub async fn append(log: &KafkaLog, partition: u16, text: &str) -> Result<u64, LogError> {
+    Ok(log.append(RAW, vec![(partition, Bytes::copy_from_slice(text.as_bytes()))]).await?[0].offset)
+}
+
+/// All from `from` to the end as it is now.
+pub async fn read_all(log: &KafkaLog, partition: u16, from: u64, max_bytes: usize) -> Vec<Record> {
+    let end = log.bounds(RAW, partition).await.expect("bounds").end;
+    let mut records: Vec<Record> = Vec::new();
+    loop {
+        let next = records.last().map_or(from, |record| record.offset + 1);
+        if next >= end {
+            return records;
+        }
+        let fetched = log.fetch(RAW, partition, next, max_bytes, Duration::from_secs(5)).await.expect("fetch");
+        records.extend(fetched.records);
+    }
+}
+
+/// Asks until it is so; panics with what it was last.
+pub async fn eventually<T: std::fmt::Debug>(
+    what: &str,
+    mut ask: impl AsyncFnMut() -> T,
+    is_so: impl Fn(&T) -> bool,
+) -> T {
+    let begin = std::time::Instant::now();
+    loop {
+        let answer = ask().await;
+        if is_so(&answer) {
+            return answer;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}; last {answer:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 pub fn admin(config: &Config) -> AdminClient<DefaultClientContext> {
