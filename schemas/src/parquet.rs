@@ -1,4 +1,4 @@
-//! The Parquet schema of the archive at resolution 5 s.
+//! The Parquet schema of the archive, the same at every resolution.
 //!
 //! One row is one window of one series and kind. A file is sorted by (name,
 //! labels, window_start, kind) and uses only types and encodings that DuckDB,
@@ -32,9 +32,6 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 /// Version of the meaning of the columns, kept in the file's metadata.
 pub const FORMAT_VERSION: u32 = 1;
-
-/// Length of a window in the archive's finest tier.
-pub const RESOLUTION: &str = "5s";
 
 /// Names of the columns, in the order of the file.
 pub mod column {
@@ -95,7 +92,7 @@ pub const DUCKDB_MACRO: &str = include_str!("../sql/archive.sql");
 /// How to read the columns, for the metadata of every file: what `SUM(sum)`
 /// leaves out must not be a secret of the documentation.
 pub const READING: &str = "\
-One row is a window of 5 s of one series. SUM(sum) IS NOT ENOUGH: a window of one sample has its value in \
+One row is a window of one series, as long as resolution= of the path says. SUM(sum) IS NOT ENOUGH: a window of one sample has its value in \
 sum_digits / 10^sum_scale, and sum, min, max, first and last are null. \
 Fill in sum = coalesce(sum, sum_digits / pow(10, sum_scale)); where count = 1, min = max = sum, for kind float also \
 first = last = sum; last_offset_ms = coalesce(last_offset_ms, first_offset_ms). \
@@ -110,6 +107,9 @@ pub mod metadata {
     pub const COLUMNS: &str = "tidegate.columns";
     /// What the file covers, per source.
     pub const COVERAGE: &str = "tidegate.coverage";
+    /// What a day or month is made of: number, content and coverage of each
+    /// finer object.
+    pub const PARTS: &str = "tidegate.parts";
     /// XXH3-128 of everything before the footer, in hex.
     pub const CONTENT: &str = "tidegate.content_xxh3";
 }

@@ -3,12 +3,18 @@
 use tidegate_codec::stored::StoredError;
 use tidegate_coldstore::ArchiveError;
 use tidegate_hotstore::StoreError;
-use tidegate_model::{MetricId, TenantId};
+use tidegate_model::{MetricId, TenantError, TenantId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("hot_retention_days is {days}, at least {least} are needed: samples may be 6 days late")]
     HotRetention { days: u32, least: u32 },
+    /// An hour may be built again for as long as the store has it; all hours of
+    /// its day must be there then.
+    #[error("retention_{finer}_days of {of} is {days}; at least {least} are needed, or 0 for ever")]
+    ArchiveRetention { finer: &'static str, of: String, days: u32, least: u32 },
+    #[error("tenant_retention names no tenant by {tenant:?}: {source}")]
+    Tenant { tenant: String, source: TenantError },
     #[error("poll_seconds must not be 0")]
     PollZero,
     #[error(transparent)]

@@ -26,6 +26,15 @@ pub fn merge_windows(mut windows: Vec<Window>) -> Vec<Window> {
     merged
 }
 
+/// Joins the windows of a series, each once and ascending, to those of a coarser
+/// grid. They are added up in the order of time.
+pub fn coarsen(mut windows: Vec<Window>, window_ms: i64) -> Vec<Window> {
+    for window in &mut windows {
+        window.start_ms = window.start_ms.div_euclid(window_ms) * window_ms;
+    }
+    merge_windows(windows)
+}
+
 fn order(window: &Window) -> (i64, u8) {
     let kind = match window.value {
         WindowValue::Float(_) => 0,

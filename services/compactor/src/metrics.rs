@@ -17,6 +17,11 @@ pub struct Metrics {
     pub due_hours: Gauge,
     pub waiting_hours: Gauge,
     pub oldest_unshipped_seconds: Gauge<f64, AtomicU64>,
+    pub tier_objects: Counter,
+    pub tier_bytes: Counter,
+    pub tier_failures: Counter,
+    pub waiting_tier_objects: Gauge,
+    pub uncovered_objects: Gauge,
     pub expired_objects: Counter,
     pub held_days: Gauge,
 }
@@ -33,6 +38,11 @@ impl Metrics {
             due_hours: Gauge::default(),
             waiting_hours: Gauge::default(),
             oldest_unshipped_seconds: Gauge::default(),
+            tier_objects: Counter::default(),
+            tier_bytes: Counter::default(),
+            tier_failures: Counter::default(),
+            waiting_tier_objects: Gauge::default(),
+            uncovered_objects: Gauge::default(),
             expired_objects: Counter::default(),
             held_days: Gauge::default(),
         };
@@ -63,6 +73,28 @@ impl Metrics {
             "Time since the end of the oldest hour that was never shipped; 0 without one",
             Unit::Seconds,
             metrics.oldest_unshipped_seconds.clone(),
+        );
+        registry.register("tier_objects", "Days and months of longer windows put", metrics.tier_objects.clone());
+        registry.register_with_unit(
+            "tier",
+            "Size of the days and months of longer windows put",
+            Unit::Bytes,
+            metrics.tier_bytes.clone(),
+        );
+        registry.register(
+            "tier_failures",
+            "Days and months of longer windows that could not be built",
+            metrics.tier_failures.clone(),
+        );
+        registry.register(
+            "waiting_tier_objects",
+            "Days and months that are not over, or whose parts still change",
+            metrics.waiting_tier_objects.clone(),
+        );
+        registry.register(
+            "uncovered_objects",
+            "Days and months without which finer objects past their retention are kept",
+            metrics.uncovered_objects.clone(),
         );
         registry.register("expired_objects", "Objects deleted after their retention", metrics.expired_objects.clone());
         registry.register(

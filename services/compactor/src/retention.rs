@@ -1,14 +1,15 @@
 //! What is deleted, and when not.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tidegate_coldstore::{Archive, ArchiveError};
+use tidegate_coldstore::{Archive, ArchiveError, ObjectKey, Parts, Tier};
 use tidegate_hotstore::{HotStore, HourRow, StoreError};
 use tidegate_model::Progress;
 use tidegate_model::time::HOURS_PER_DAY;
 use tokio::time::Instant;
 
-use crate::Config;
+use crate::{Config, Error, TenantRetention};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -87,18 +88,124 @@ pub async fn expire_hot(store: &dyn HotStore, cut: HotCut) -> Result<(), StoreEr
     store.expire(cut.rows_from_day).await
 }
 
-/// Answers how many objects were deleted.
-pub async fn expire_archive(archive: &Archive, config: &Config, today: u32) -> Result<u64, ArchiveError> {
-    let Some(days) = (config.retention_5s_days > 0).then_some(config.retention_5s_days) else { return Ok(0) };
-    let before_hour = today.saturating_sub(days) * HOURS_PER_DAY;
-    let mut deleted = 0;
+/// Days that the archive keeps the windows of each tier; 0: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    days: [u32; 3],
+}
+
+impl Retention {
+    pub fn of(config: &Config, tenant: Option<&TenantRetention>) -> Self {
+        let own = tenant.copied().unwrap_or_default();
+        Self {
+            days: [
+                own.retention_5s_days.unwrap_or(config.retention_5s_days),
+                own.retention_1m_days.unwrap_or(config.retention_1m_days),
+                own.retention_1h_days.unwrap_or(config.retention_1h_days),
+            ],
+        }
+    }
+
+    fn days(self, tier: Tier) -> u32 {
+        match tier {
+            Tier::FiveSeconds => self.days[0],
+            Tier::Minute => self.days[1],
+            Tier::Hour => self.days[2],
+        }
+    }
+
+    /// A finer tier must outlive the changes of its hours, and not the coarser
+    /// one, which would leave a gap where it ends.
+    pub fn check(self, hot_retention_days: u32, of: &str) -> Result<(), Error> {
+        let mut least = hot_retention_days + 1;
+        for tier in Tier::ALL {
+            let days = self.days(tier);
+            if days > 0 && days < least {
+                return Err(Error::ArchiveRetention { finer: tier.name(), of: of.to_owned(), days, least });
+            }
+            least = if days == 0 { u32::MAX } else { days };
+        }
+        Ok(())
+    }
+
+    /// Hours before this one may have left even the coarsest tier.
+    pub fn gone_before_hour(self, today: u32) -> u32 {
+        self.cut(Tier::Hour, today)
+    }
+
+    /// Hours before this one are past the tier's retention.
+    fn cut(self, tier: Tier, today: u32) -> u32 {
+        match self.days(tier) {
+            0 => 0,
+            days => today.saturating_sub(days) * HOURS_PER_DAY,
+        }
+    }
+}
+
+/// What was deleted from the archive, and what was not.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    pub deleted: u64,
+    /// Objects that must be built before finer ones can go.
+    pub wanted: BTreeSet<ObjectKey>,
+}
+
+/// Deletes what is past its retention in some shards, a finer object only when
+/// a coarser one covers it.
+pub async fn expire_archive(
+    archive: &Archive,
+    config: &Config,
+    shards: &[u16],
+    today: u32,
+) -> Result<Expired, ArchiveError> {
+    let mut expired = Expired::default();
     for tenant in archive.tenants().await? {
-        deleted += archive.expire(&tenant, before_hour).await?;
+        let retention = config.retention(&tenant);
+        // The coarse before the fine: a month that goes needs no days before.
+        for tier in Tier::ALL.into_iter().rev() {
+            let cut = retention.cut(tier, today);
+            let listed = archive.list(&tenant, tier, 0..cut).await?;
+            let keys = listed.into_iter().map(|listed| listed.key);
+            let keys = keys.filter(|key| key.period.hours().end <= cut && shards.contains(&key.shard));
+            expire_tier(archive, keys, retention, today, &mut expired).await?;
+        }
     }
-    if deleted > 0 {
-        tracing::info!(objects = deleted, retention_days = days, "deleted objects after their retention");
+    if expired.deleted > 0 {
+        tracing::info!(objects = expired.deleted, "deleted objects after their retention");
     }
-    Ok(deleted)
+    Ok(expired)
+}
+
+async fn expire_tier(
+    archive: &Archive,
+    keys: impl Iterator<Item = ObjectKey>,
+    retention: Retention,
+    today: u32,
+    expired: &mut Expired,
+) -> Result<(), ArchiveError> {
+    // The one that was looked at last; keys come in the order of time.
+    let mut covering: Option<(ObjectKey, Parts)> = None;
+    for key in keys {
+        if let Some(period) = key.period.coarser() {
+            let coarser = ObjectKey { period, ..key.clone() };
+            // What is past the coarser tier's retention too is not kept for it.
+            if period.hours().end > retention.cut(period.tier(), today) {
+                if covering.as_ref().is_none_or(|(at, _)| *at != coarser) {
+                    let parts = archive.summary(&coarser).await?.map(|summary| summary.parts).unwrap_or_default();
+                    covering = Some((coarser.clone(), parts));
+                }
+                let part = covering.as_ref().and_then(|(_, parts)| parts.0.get(&key.period.number()));
+                let coverage = archive.coverage(&key).await?.unwrap_or_default();
+                if part.is_none_or(|part| coverage.shrinks_to(&part.coverage).is_some()) {
+                    expired.wanted.insert(coarser);
+                    continue;
+                }
+            }
+        }
+        archive.delete(&key).await?;
+        expired.deleted += 1;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

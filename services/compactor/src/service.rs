@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_coldstore::{Archive, ArchiveError};
+use tidegate_coldstore::{Archive, ArchiveError, Period};
 use tidegate_eventlog::{EventLog, Topic};
 use tidegate_hotstore::{HotStore, HourRow, StoreError};
 use tidegate_model::time::{HOUR_MS, day_of, hour_start_ms};
@@ -16,6 +16,7 @@ use crate::due::{DueHour, Pending, Settle, Waiting};
 use crate::metrics::Metrics;
 use crate::retention::{SteadyClock, expire_archive, expire_hot, folded_through_ms, hot_cut, oldest_unarchived_hour};
 use crate::ship::ship_hour;
+use crate::tiers::{Tiers, changing_from_hour};
 use crate::{Config, Error, GROUP};
 
 /// Between two looks for what is past its retention.
@@ -40,6 +41,7 @@ pub struct Service {
     /// Hours that are wholly shipped, but for their `_SUCCESS` marker.
     unmarked: BTreeSet<u32>,
     looked_for_unmarked: bool,
+    tiers: Tiers,
     clock: SteadyClock,
     steady_for: Duration,
     next_retention: Instant,
@@ -73,6 +75,7 @@ impl Service {
             failed: HashMap::new(),
             unmarked: BTreeSet::new(),
             looked_for_unmarked: false,
+            tiers: Tiers::default(),
             clock: SteadyClock::default(),
             steady_for: STEADY_FOR,
             next_retention: Instant::now(),
@@ -90,6 +93,10 @@ impl Service {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.round(&shards) => {}
+                // Another member has what was taken away, and may wait for
+                // nothing; this one begins anew with what is left. A put under
+                // way happens or not, as when the process dies.
+                Ok(()) = assignment.changed() => continue,
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -115,9 +122,8 @@ impl Service {
         // so it leaves the store in a later round than it was shipped in.
         let now = Instant::now();
         let steady = self.clock.observe(self.log.now_ms(), now) >= self.steady_for;
-        // One member does it for all.
-        if shards.contains(&0) && steady && now >= self.next_retention {
-            match self.retain().await {
+        if !shards.is_empty() && steady && now >= self.next_retention {
+            match self.retain(shards).await {
                 Ok(Retained::Done) => self.next_retention = now + RETENTION_EVERY,
                 Ok(Retained::NotFolded) => {}
                 Err(error) => tracing::warn!(%error, "cannot delete old days from the store"),
@@ -127,6 +133,34 @@ impl Service {
         if let Err(error) = self.mark_complete().await {
             tracing::warn!(%error, "cannot mark hours as complete in the archive");
         }
+        if let Err(error) = self.build_tiers(shards).await {
+            tracing::warn!(%error, "cannot look for days and months to build");
+        }
+    }
+
+    /// Days and months of longer windows, as far as the log is folded.
+    async fn build_tiers(&mut self, shards: &[u16]) -> Result<(), Error> {
+        let Some(today) = self.today().await? else { return Ok(()) };
+        let changing = changing_from_hour(today, self.config.hot_retention_days);
+        self.tiers.look(&self.archive, shards, changing).await?;
+        let rest = Duration::from_secs(self.config.tier_settle_seconds.into());
+        let outcome = self.tiers.build_due(&self.archive, today, rest).await;
+        self.metrics.waiting_tier_objects.set(outcome.waiting as i64);
+        self.metrics.tier_failures.inc_by(outcome.failures);
+        for built in outcome.built {
+            self.metrics.tier_objects.inc();
+            self.metrics.tier_bytes.inc_by(built.size_bytes);
+        }
+        Ok(())
+    }
+
+    /// The day by the clock and by what is folded, whichever is earlier; `None`
+    /// while a partition of the log has no progress yet.
+    async fn today(&self) -> Result<Option<u32>, StoreError> {
+        let progress = self.store.all_progress().await?;
+        let (epoch, partitions) = (self.log.epoch(Topic::MetricsRaw), self.log.partitions(Topic::MetricsRaw));
+        let folded_ms = folded_through_ms(&progress, epoch, partitions);
+        Ok(folded_ms.map(|folded_ms| day_of(self.log.now_ms().min(folded_ms))))
     }
 
     async fn look(&mut self, shards: &[u16]) -> Result<Pending, Error> {
@@ -188,6 +222,9 @@ impl Service {
         self.metrics.samples.inc_by(shipped.samples);
         self.metrics.bytes.inc_by(shipped.bytes);
         self.metrics.ship_seconds.observe(started.elapsed().as_secs_f64());
+        for tenant in &shipped.tenants {
+            self.tiers.touched(tenant, Period::Hour(due.hour), due.shard);
+        }
         self.failed.remove(&(due.shard, due.hour));
         self.waiting.shipped(due.shard, due.hour);
         Ok(())
@@ -211,7 +248,7 @@ impl Service {
         let tenants = self.archive.tenants().await?;
         while let Some(hour) = self.unmarked.first().copied() {
             for tenant in &tenants {
-                if !self.archive.shards(tenant, hour).await?.is_empty() {
+                if !self.archive.shards(tenant, Period::Hour(hour)).await?.is_empty() {
                     self.archive.mark_complete(tenant, hour).await?;
                 }
             }
@@ -221,22 +258,27 @@ impl Service {
     }
 
     /// Deletes what is past its retention as far as the log is folded.
-    async fn retain(&mut self) -> Result<Retained, StoreError> {
+    async fn retain(&mut self, shards: &[u16]) -> Result<Retained, StoreError> {
         // Progress before the marks, as in `look`.
-        let progress = self.store.all_progress().await?;
-        let rows = self.store.read_hours().await?;
-        let (epoch, partitions) = (self.log.epoch(Topic::MetricsRaw), self.log.partitions(Topic::MetricsRaw));
-        let Some(folded_ms) = folded_through_ms(&progress, epoch, partitions) else { return Ok(Retained::NotFolded) };
-        let today = day_of(self.log.now_ms().min(folded_ms));
-        let held_for = self.holding_since.map_or(Duration::ZERO, |since| since.elapsed());
-        let cut = hot_cut(today, self.config.hot_retention_days, oldest_unarchived_hour(&rows), held_for);
-        self.metrics.held_days.set(cut.held_days.into());
-        self.holding_since = (cut.held_days > 0).then(|| self.holding_since.unwrap_or_else(Instant::now));
-        match expire_archive(&self.archive, &self.config, today).await {
-            Ok(deleted) => _ = self.metrics.expired_objects.inc_by(deleted),
-            Err(error) => tracing::warn!(%error, "cannot delete old hours from the archive"),
+        let Some(today) = self.today().await? else { return Ok(Retained::NotFolded) };
+        match expire_archive(&self.archive, &self.config, shards, today).await {
+            Ok(expired) => {
+                self.metrics.expired_objects.inc_by(expired.deleted);
+                self.metrics.uncovered_objects.set(expired.wanted.len() as i64);
+                let rested = Duration::from_secs(self.config.tier_settle_seconds.into());
+                expired.wanted.into_iter().for_each(|key| self.tiers.wanted(key, rested));
+            }
+            Err(error) => tracing::warn!(%error, "cannot delete old objects from the archive"),
         }
-        expire_hot(&*self.store, cut).await?;
+        // The store is one for all shards: one member does it for all.
+        if shards.contains(&0) {
+            let rows = self.store.read_hours().await?;
+            let held_for = self.holding_since.map_or(Duration::ZERO, |since| since.elapsed());
+            let cut = hot_cut(today, self.config.hot_retention_days, oldest_unarchived_hour(&rows), held_for);
+            self.metrics.held_days.set(cut.held_days.into());
+            self.holding_since = (cut.held_days > 0).then(|| self.holding_since.unwrap_or_else(Instant::now));
+            expire_hot(&*self.store, cut).await?;
+        }
         Ok(Retained::Done)
     }
 }
@@ -260,5 +302,7 @@ fn back_off(first: Duration, times: u32) -> Duration {
     first.saturating_mul(1u32.checked_shl(times.saturating_sub(1)).unwrap_or(u32::MAX)).min(LONGEST_WAIT)
 }
 
+#[cfg(test)]
+mod race_tests;
 #[cfg(test)]
 mod tests;

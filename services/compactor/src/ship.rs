@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hashbrown::{HashMap, HashSet};
 use tidegate_codec::stored::decode_chunk;
-use tidegate_coldstore::{Archive, Coverage, EncodedHour, HourKey, HourWriter, PutOutcome, series_order};
+use tidegate_coldstore::{Archive, Coverage, EncodedObject, ObjectKey, ObjectWriter, Period, PutOutcome, series_order};
 use tidegate_hotstore::HotStore;
 use tidegate_model::time::HOURS_PER_DAY;
 use tidegate_model::{Clock, Labels, MetricId, SourceId, TenantId};
@@ -21,23 +21,28 @@ use crate::merge::merge_windows;
 const NEIGHBOUR_DAYS: u32 = 8;
 
 /// What was put for one hour of a shard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shipped {
     pub objects: u64,
-    /// Of those, the ones that were there already, byte for byte.
+    /// Of those, the ones that were there already, byte for byte or fuller.
     pub unchanged: u64,
+    /// Whose objects were put.
+    pub tenants: Vec<TenantId>,
     pub rows: u64,
     pub samples: u64,
     pub bytes: u64,
 }
 
 impl Shipped {
-    fn add(&mut self, other: Self) {
-        self.objects += other.objects;
-        self.unchanged += other.unchanged;
-        self.rows += other.rows;
-        self.samples += other.samples;
-        self.bytes += other.bytes;
+    fn add(&mut self, hour: &EncodedObject, outcome: PutOutcome) {
+        self.objects += 1;
+        match outcome {
+            PutOutcome::Created | PutOutcome::Replaced => self.tenants.push(hour.key.tenant.clone()),
+            PutOutcome::Unchanged | PutOutcome::Superseded => self.unchanged += 1,
+        }
+        self.rows += hour.rows;
+        self.samples += hour.samples;
+        self.bytes += hour.bytes.len() as u64;
     }
 }
 
@@ -55,9 +60,9 @@ pub async fn ship_hour(
     let labels = Arc::new(read_labels(store, partitions, due, &gathered).await?);
     let (mut shipped, mut first_error) = (Shipped::default(), None);
     for (tenant, rows) in gathered.tenants {
-        let key = HourKey { tenant: tenant.clone(), hour: due.hour, shard: due.shard };
+        let key = ObjectKey { tenant: tenant.clone(), period: Period::Hour(due.hour), shard: due.shard };
         match ship_tenant(archive, key, rows, &labels, due).await {
-            Ok(one) => shipped.add(one),
+            Ok((hour, outcome)) => shipped.add(&hour, outcome),
             // What ails one tenant's object must not keep the others waiting.
             Err(error) => {
                 tracing::warn!(%tenant, shard = due.shard, hour = due.hour, %error, "cannot ship a tenant's hour");
@@ -79,15 +84,23 @@ pub async fn ship_hour(
 
 async fn ship_tenant(
     archive: &Archive,
-    key: HourKey,
+    key: ObjectKey,
     rows: TenantRows,
     labels: &Arc<LabelsOf>,
     due: &DueHour,
-) -> Result<Shipped, Error> {
+) -> Result<(EncodedObject, PutOutcome), Error> {
     let started = Instant::now();
     let (labels, touched) = (labels.clone(), due.touched.clone());
     let hour = tokio::task::spawn_blocking(move || encode(key, &rows, &labels, &touched)).await??;
-    let outcome = archive.put_hour(&hour).await?;
+    let outcome = archive.put(&hour).await?;
+    if outcome == PutOutcome::Superseded {
+        tracing::warn!(
+            tenant = %hour.key.tenant,
+            shard = due.shard,
+            hour = due.hour,
+            "another compactor has shipped the hour as of later"
+        );
+    }
     tracing::info!(
         tenant = %hour.key.tenant,
         shard = due.shard,
@@ -99,13 +112,7 @@ async fn ship_tenant(
         took_ms = started.elapsed().as_millis() as u64,
         "shipped an hour to the archive"
     );
-    Ok(Shipped {
-        objects: 1,
-        unchanged: u64::from(outcome == PutOutcome::Unchanged),
-        rows: hour.rows,
-        samples: hour.samples,
-        bytes: hour.bytes.len() as u64,
-    })
+    Ok((hour, outcome))
 }
 
 /// Labels by tenant and series, as far as they are known.
@@ -144,11 +151,11 @@ async fn read_labels(
 }
 
 fn encode(
-    key: HourKey,
+    key: ObjectKey,
     rows: &TenantRows,
     labels: &LabelsOf,
     touched: &BTreeMap<SourceId, Clock>,
-) -> Result<EncodedHour, Error> {
+) -> Result<EncodedObject, Error> {
     let tenant = key.tenant.clone();
     let mut order: Vec<(usize, MetricId, &Labels)> = Vec::with_capacity(rows.series.len());
     let mut unknown = Vec::new();
@@ -159,12 +166,12 @@ fn encode(
         }
     }
     if let Some(first) = unknown.iter().copied().min() {
-        let HourKey { shard, hour, .. } = key;
+        let (shard, hour) = (key.shard, key.period.number());
         return Err(Error::UnknownSeries { tenant, shard, hour, count: unknown.len(), first });
     }
     order.sort_unstable_by(|(_, _, a), (_, _, b)| series_order(a, b));
     let mut coverage = Coverage::default();
-    let mut writer = HourWriter::new(key)?;
+    let mut writer = ObjectWriter::new(key)?;
     for (index, id, labels) in order {
         let mut windows = Vec::new();
         for chunk in rows.chunks(index) {

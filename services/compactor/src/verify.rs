@@ -5,6 +5,7 @@
 //! killed at any point, while it is verified: samples closed later are shown
 //! as open and not judged.
 
+mod archived;
 mod report;
 mod tally;
 
@@ -19,9 +20,10 @@ use tidegate_hotstore::{HotStore, StoreError};
 use tidegate_model::time::{HOURS_PER_DAY, MINUTES_PER_HOUR};
 use tidegate_model::{Clock, HourState, LedgerEntry, LedgerKey, Progress, Row, RowKey, SourceId};
 
+use archived::count_archive;
 use tally::{Facts, Mark, close_ms, judge};
 
-pub use report::{DamagedObject, Line, Report, Source, Verdict};
+pub use report::{DamagedObject, Line, Report, Source, TierCount, Verdict};
 
 /// Between two lines in the log on a long recount.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -68,6 +70,19 @@ pub async fn verify(
     partitions: u16,
     window: VerifyRange,
 ) -> Result<Report, VerifyError> {
+    verify_since(store, archive, partitions, window, 0).await
+}
+
+/// Likewise, where retention may have taken all that a tenant had of the hours
+/// before `gone_before_hour`, see [`crate::Config::gone_before_hour`]: the
+/// ledger counts all tenants together, so less than it says is no loss there.
+pub async fn verify_since(
+    store: &dyn HotStore,
+    archive: &Archive,
+    partitions: u16,
+    window: VerifyRange,
+    gone_before_hour: u32,
+) -> Result<Report, VerifyError> {
     // Progress first: all rows that it covers are there by now, and what moves
     // from it to the final ledger meanwhile is found in both.
     let progress = store.all_progress().await?;
@@ -91,7 +106,7 @@ pub async fn verify(
     let first_day = store.series_days().await?.first().copied();
     let holds = |hour: u32| first_day.is_some_and(|first| hour / HOURS_PER_DAY >= first);
 
-    let (archived, damaged, objects) = count_archive(archive, &window).await?;
+    let archived = count_archive(archive, &window).await?;
     let mut recount = Recount { store, partitions, closed, marks, facts: BTreeMap::new() };
     let mut reported = Instant::now();
     for (done, hour) in hours.iter().copied().filter(|hour| holds(*hour)).enumerate() {
@@ -107,13 +122,16 @@ pub async fn verify(
     for (key, entry) in ledger {
         facts.entry(key).or_default().ledger = Some(entry);
     }
-    for (key, samples) in archived {
-        facts.entry(key).or_default().archived.samples = Some(samples);
+    for (key, samples) in &archived.by_hour {
+        facts.entry(*key).or_default().archived.samples = Some(*samples);
     }
+    let days = archived.balance(&facts);
     for (key, facts) in &mut facts {
         if holds(key.hour) {
             facts.stored.get_or_insert_default();
         }
+        facts.archived.day = days.get(&(key.hour / HOURS_PER_DAY, key.source, key.era)).copied();
+        facts.archived.may_be_gone = key.hour < gone_before_hour;
         facts.archived.mark = match marks.get(&(key.hour, key.source)) {
             None => Mark::Absent,
             Some(HourState { shipped: None, .. }) => Mark::Touched,
@@ -121,7 +139,8 @@ pub async fn verify(
         };
     }
     let lines = facts.into_iter().map(|(key, facts)| Line::new(key, &facts, judge(&facts))).collect();
-    Ok(Report { lines, objects, damaged })
+    let objects = archived.tiers.iter().map(|tier| tier.objects).sum();
+    Ok(Report { lines, objects, tiers: archived.tiers, damaged: archived.damaged })
 }
 
 /// The rows of the store, added up by line.
@@ -164,40 +183,6 @@ impl Recount<'_> {
             stored.recounted += chunk.windows.iter().map(|w| u64::from(w.value.samples())).sum::<u64>();
         }
     }
-}
-
-type ArchiveCount = (BTreeMap<LineKey, u64>, Vec<DamagedObject>, u64);
-
-/// Samples that objects cover, by line, and objects whose rows do not add up
-/// to what they say they cover.
-async fn count_archive(archive: &Archive, window: &VerifyRange) -> Result<ArchiveCount, VerifyError> {
-    let mut covered: BTreeMap<LineKey, u64> = BTreeMap::new();
-    let (mut damaged, mut objects) = (Vec::new(), 0);
-    for key in archive.objects().await? {
-        if !window.contains(key.hour) {
-            continue;
-        }
-        objects += 1;
-        let counted = match archive.count(&key).await {
-            Ok(Some(counted)) => counted,
-            Ok(None) => continue,
-            Err(error @ (ArchiveError::Corrupt { .. } | ArchiveError::Version { .. })) => {
-                damaged.push(DamagedObject { path: key.path().to_string(), reason: error.to_string() });
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if counted.samples != counted.coverage.samples() {
-            let reason = format!("its rows hold {} samples, it says {}", counted.samples, counted.coverage.samples());
-            damaged.push(DamagedObject { path: key.path().to_string(), reason });
-        }
-        for (source, of_source) in &counted.coverage.sources {
-            for (era, samples) in &of_source.samples_by_era {
-                *covered.entry(LineKey { hour: key.hour, source: *source, era: *era }).or_default() += samples;
-            }
-        }
-    }
-    Ok((covered, damaged, objects))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! not depend on where its parts were read.
 
 mod api;
+mod archived;
 mod error;
 mod fragments;
 mod held;

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-use futures::future::BoxFuture;
 use hashbrown::HashMap;
 use tidegate_codec::stored::decode_chunk;
 use tidegate_coldstore::Archive;
@@ -14,6 +13,7 @@ use tidegate_model::time::{DAY_MS, HOUR_MS, day_of, hour_of, hour_start_ms, minu
 use tidegate_model::{Labels, METRIC_NAME, MetricId, Row, TenantId, Window};
 use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, SourceError};
 
+use crate::archived::{self, Archived};
 use crate::error::Error;
 use crate::fragments::{Fragment, merge};
 use crate::held::HeldHours;
@@ -64,6 +64,8 @@ pub(crate) struct Loader<'a> {
     pub max_windows: usize,
     /// So far, by this query.
     pub windows: AtomicUsize,
+    /// Of the longest windows that were read from the archive; 0: none.
+    pub coarsest_window_ms: AtomicI64,
 }
 
 /// Windows of one series.
@@ -143,17 +145,15 @@ impl Loader<'_> {
         without: &BTreeSet<u32>,
         gathered: &mut BTreeMap<Labels, Gathered>,
     ) -> Result<(), Error> {
-        let (first, last) = (hour_of(times.start), hour_of(times.end - 1));
-        let hours = self.archive.hours(tenant).await?;
-        let keep = |labels: &Labels| matchers.iter().all(|matcher| matcher.matches(labels));
-        for hour in hours.into_iter().filter(|hour| (first..=last).contains(hour) && !without.contains(hour)) {
-            // Boxed: the compiler cannot see through it that it is Send.
-            let reading: BoxFuture<'_, _> = Box::pin(self.archive.read_hour(tenant, hour, exact_name(matchers), &keep));
-            for (labels, mut windows) in reading.await? {
-                windows.retain(|window| times.contains(&window.start_ms));
-                self.count(windows.len())?;
-                gathered.entry(labels).or_default().archived.append(&mut windows);
-            }
+        let left = self.max_windows.saturating_sub(self.windows.load(Ordering::Relaxed));
+        let read = archived::read(self.archive, tenant, matchers, times, without, left).await?;
+        let Archived { series, coarsest } = read.ok_or(Error::TooManyWindows { limit: self.max_windows })?;
+        self.count(series.values().map(Vec::len).sum())?;
+        if let Some(tier) = coarsest {
+            self.coarsest_window_ms.fetch_max(tier.window_ms(), Ordering::Relaxed);
+        }
+        for (labels, mut windows) in series {
+            gathered.entry(labels).or_default().archived.append(&mut windows);
         }
         Ok(())
     }

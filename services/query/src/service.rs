@@ -2,7 +2,7 @@
 //! query within its limits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -11,7 +11,7 @@ use tidegate_coldstore::Archive;
 use tidegate_eventlog::EventLog;
 use tidegate_hotstore::HotStore;
 use tidegate_model::TenantId;
-use tidegate_model::time::{HOUR_MS, hour_of};
+use tidegate_model::time::{HOUR_MS, WINDOW_MS, hour_of};
 use tidegate_promql::{EvalError, Evaluated, Expr, Limits, Range, evaluate, selections};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -125,9 +125,11 @@ impl Query {
             max_series: self.config.max_series,
             max_windows: self.config.max_windows,
             windows: AtomicUsize::new(0),
+            coarsest_window_ms: AtomicI64::new(0),
         };
         let loaded = loader.load(&task.tenant, selections(&task.expr, &task.range), task.cut).await?;
         self.metrics.loaded_windows.inc_by(loader.windows.into_inner() as u64);
+        let coarsest_window_ms = loader.coarsest_window_ms.into_inner();
 
         // The place is given back when the evaluation really ends, not when
         // its client goes away.
@@ -145,6 +147,11 @@ impl Query {
             Ok(evaluate(&expr, &range, &loaded, &limits)?)
         })
         .await?;
+        if coarsest_window_ms > WINDOW_MS {
+            let length = if coarsest_window_ms >= HOUR_MS { "1h" } else { "1m" };
+            let text = format!("of a part of the range only windows of {length} are kept: approximate below that");
+            evaluated.infos.push(text);
+        }
         if self.index.is_full() {
             evaluated.warnings.push("the series index is full: series may be missing".into());
         }

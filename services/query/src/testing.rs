@@ -11,7 +11,7 @@ use futures::StreamExt;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tidegate_codec::stored::{LiveRecord, LiveWindow, encode_chunk, encode_live};
-use tidegate_coldstore::{Archive, Coverage, HourKey, HourWriter, series_order};
+use tidegate_coldstore::{Archive, Coverage, ObjectKey, ObjectWriter, Period, Tier, series_order};
 use tidegate_eventlog::{EventLog, ManualClock, MemoryLog, Topic};
 use tidegate_hotstore::HotStore;
 use tidegate_hotstore::memory::MemoryStore;
@@ -162,7 +162,12 @@ impl World {
 
     /// Puts the windows into the archive; all in one hour.
     pub async fn archive(&self, series: &[TestSeries]) {
-        let hour = hour_of(series[0].samples[0].0);
+        self.archive_at(series, Tier::FiveSeconds).await;
+    }
+
+    /// Likewise, in the windows of a tier: those of one of its objects.
+    pub async fn archive_at(&self, series: &[TestSeries], tier: Tier) {
+        let period = Period::containing(tier, hour_of(series[0].samples[0].0));
         for shard in 0..PARTITIONS {
             let mut of_shard: Vec<_> =
                 series.iter().filter(|s| s.id(&self.tenant).partition(PARTITIONS) == shard).collect();
@@ -170,14 +175,14 @@ impl World {
                 continue;
             }
             of_shard.sort_by(|a, b| series_order(&a.labels, &b.labels));
-            let mut writer = HourWriter::new(HourKey { tenant: self.tenant.clone(), hour, shard }).unwrap();
+            let mut writer = ObjectWriter::new(ObjectKey { tenant: self.tenant.clone(), period, shard }).unwrap();
             let mut coverage = Coverage::default();
             for one in of_shard {
                 let id = one.id(&self.tenant);
-                writer.series(id, &one.labels, &one.windows()).unwrap();
+                writer.series(id, &one.labels, &joined(one.windows(), tier.window_ms())).unwrap();
                 coverage.count(self.source(id), 0, one.samples.len() as u64);
             }
-            self.archive.put_hour(&writer.finish(coverage).unwrap()).await.unwrap();
+            self.archive.put(&writer.finish(coverage).unwrap()).await.unwrap();
         }
     }
 
@@ -241,6 +246,19 @@ impl World {
         server.until("ready", || server.health.not_ready().is_empty()).await;
         server
     }
+}
+
+/// Windows of one kind in those of a coarser grid.
+fn joined(windows: Vec<Window>, window_ms: i64) -> Vec<Window> {
+    let mut joined: Vec<Window> = Vec::new();
+    for Window { start_ms, value } in windows {
+        let start_ms = start_ms.div_euclid(window_ms) * window_ms;
+        match joined.last_mut() {
+            Some(last) if last.start_ms == start_ms => last.value.merge(value).unwrap(),
+            _ => joined.push(Window { start_ms, value }),
+        }
+    }
+    joined
 }
 
 pub(crate) struct Server {

@@ -5,3 +5,4 @@ mod bad_input;
 mod held;
 mod seam;
 mod streams;
+mod tiers;

@@ -7,6 +7,7 @@ use tidegate_model::{Clock, Progress, SourceId, TenantId};
 use tidegate_runtime::Health;
 
 use super::*;
+use crate::TenantRetention;
 use crate::fixture::{HOUR, HOUR_START_MS, Pipe};
 
 const AFTER_MS: i64 = 3_600_000 + 11_000;
@@ -22,7 +23,7 @@ struct Setup {
 /// counts as of a log that is gone: all its hours are over.
 fn setup(archive: Archive) -> Setup {
     let (pipe, health, archive) = (Pipe::new(), Health::new(), Arc::new(archive));
-    let config = Config { settle_seconds: 0, poll_seconds: 1, ..Config::default() };
+    let config = Config { settle_seconds: 0, tier_settle_seconds: 0, poll_seconds: 1, ..Config::default() };
     let log = MemoryLog::with_clock(1, Arc::new(|| HOUR_START_MS + 2 * AFTER_MS));
     let metrics = Metrics::register(&mut Registry::default());
     let service =
@@ -120,17 +121,55 @@ async fn an_archive_that_cannot_be_written_is_tried_again_later() {
 }
 
 #[tokio::test]
-async fn old_days_leave_both_store_and_archive() {
+async fn old_days_leave_the_store_and_the_archive_tier_by_tier() {
     let mut setup = setup(Archive::in_memory());
     one_sample(&mut setup.pipe).await;
     setup.service.round(&[0]).await;
-    let later_ms = HOUR_START_MS + 40 * DAY_MS;
-    setup.at(later_ms).await;
+    let tiers = async |archive: &Archive| {
+        let keys = archive.objects().await.unwrap();
+        keys.iter().map(|key| key.period.tier().name()).collect::<Vec<_>>()
+    };
+    setup.at(HOUR_START_MS + 40 * DAY_MS).await;
     setup.service.steady_for = Duration::ZERO;
     setup.service.round(&[0]).await;
     assert!(setup.pipe.store.rows().is_empty());
-    assert!(setup.archive.objects().await.unwrap().is_empty());
-    assert_eq!(setup.service.metrics.expired_objects.get(), 1);
+    assert_eq!(tiers(&setup.archive).await, ["5s", "1m", "1h"], "not before a coarser object covers it");
+    assert_eq!(setup.service.metrics.uncovered_objects.get(), 1);
+    assert_eq!(setup.service.metrics.tier_objects.get(), 2);
+    for (days, left) in [(40, vec!["1m", "1h"]), (100, vec!["1h"]), (370, vec!["1h"]), (400, vec![])] {
+        setup.at(HOUR_START_MS + days * DAY_MS).await;
+        setup.service.next_retention = Instant::now();
+        setup.service.round(&[0]).await;
+        assert_eq!(tiers(&setup.archive).await, left, "after {days} days");
+    }
+    assert_eq!(setup.service.metrics.expired_objects.get(), 3);
+    assert_eq!(setup.service.metrics.uncovered_objects.get(), 0);
+}
+
+/// Shards are left to their members; a tenant may have its own retention.
+#[tokio::test]
+async fn each_member_and_each_tenant_by_itself() {
+    let mut setup = setup(Archive::in_memory());
+    setup.pipe.push(1_000, &[("a", "up", 500, 1.0), ("b", "up", 500, 1.0)]).await;
+    setup.pipe.tick(AFTER_MS);
+    setup.pipe.save().await;
+    let for_ever = TenantRetention { retention_5s_days: Some(20), ..TenantRetention::default() };
+    setup.service.config.tenant_retention.insert("b".into(), for_ever);
+    setup.service.round(&[0]).await;
+    setup.at(HOUR_START_MS + 25 * DAY_MS).await;
+    setup.service.steady_for = Duration::ZERO;
+    setup.service.round(&[0]).await;
+    setup.service.next_retention = Instant::now();
+    setup.service.round(&[1]).await;
+    let fine = async |archive: &Archive| {
+        let keys = archive.objects().await.unwrap();
+        let fine = keys.iter().filter(|key| matches!(key.period, Period::Hour(_)));
+        fine.map(|key| key.tenant.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(fine(&setup.archive).await, ["a", "b"], "another member's shard");
+    setup.service.next_retention = Instant::now();
+    setup.service.round(&[0]).await;
+    assert_eq!(fine(&setup.archive).await, ["a"]);
 }
 
 /// A machine that crashed and starts again long after: the rows of its last
@@ -166,12 +205,12 @@ async fn an_hour_that_cannot_be_shipped_holds_its_day() {
         }
         setup.at(HOUR_START_MS + 20 * DAY_MS).await;
         setup.service.steady_for = Duration::ZERO;
-        setup.service.retain().await.unwrap();
+        setup.service.retain(&[0]).await.unwrap();
         assert_eq!(setup.pipe.store.rows().len(), 1, "{shipped:?}");
         assert_eq!(setup.service.metrics.held_days.get(), 12);
         let held_for = Duration::from_secs(8 * 86_400);
         setup.service.holding_since = Some(Instant::now().checked_sub(held_for).expect("a clock that can go back"));
-        setup.service.retain().await.unwrap();
+        setup.service.retain(&[0]).await.unwrap();
         assert!(setup.pipe.store.rows().is_empty(), "held for as long as a retention, and older than two");
     }
 }
@@ -184,7 +223,8 @@ async fn a_clock_that_jumps_ahead_deletes_nothing() {
     setup.at(HOUR_START_MS + 4_000 * DAY_MS).await;
     setup.service.round(&[0]).await;
     assert_eq!(setup.pipe.store.rows().len(), 1);
-    assert_eq!(setup.archive.objects().await.unwrap().len(), 1);
+    assert_eq!(setup.service.metrics.expired_objects.get(), 0);
+    assert!(setup.archive.objects().await.unwrap().iter().any(|key| key.period == Period::Hour(HOUR)));
 }
 
 #[test]
@@ -215,6 +255,15 @@ async fn the_target_stops_when_told() {
 fn impossible_settings_are_refused() {
     let short = Config { hot_retention_days: 7, ..Config::default() };
     assert!(matches!(short.check(), Err(Error::HotRetention { days: 7, least: 8 })));
+    let check = |config: Config| config.check().err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(check(Config { retention_5s_days: 8, ..Config::default() }).contains("retention_5s_days"));
+    assert!(check(Config { retention_1m_days: 30, ..Config::default() }).contains("retention_1m_days"));
+    assert!(check(Config { retention_5s_days: 0, ..Config::default() }).contains("retention_1m_days"));
+    let own = TenantRetention { retention_1h_days: Some(80), ..TenantRetention::default() };
+    let of = |tenant: &str| BTreeMap::from([(tenant.to_owned(), own)]);
+    assert!(check(Config { tenant_retention: of("acme"), ..Config::default() }).contains("tenant acme is 80"));
+    assert!(check(Config { tenant_retention: of("a/b"), ..Config::default() }).contains("a/b"));
+    assert_eq!(check(Config { retention_1m_days: 0, retention_1h_days: 0, ..Config::default() }), "");
     assert!(matches!(Config { poll_seconds: 0, ..Config::default() }.check(), Err(Error::PollZero)));
     assert!(serde_json::from_str::<Config>(r#"{"settle_second": 1}"#).is_err());
 }

@@ -40,7 +40,7 @@ async fn an_hour_is_shipped_with_all_its_fragments() {
     assert_eq!(read(&archive, "a", "up").await, [(0, 2, 6.0), (60, 1, 4.0)]);
     assert_eq!(read(&archive, "b", "up").await, [(0, 1, 2.0)]);
     assert_eq!(read(&archive, "a", "cpu").await, [(0, 1, 3.0)]);
-    let key = HourKey { tenant: TenantId::new("a").unwrap(), hour: HOUR, shard: 0 };
+    let key = ObjectKey { tenant: TenantId::new("a").unwrap(), period: Period::Hour(HOUR), shard: 0 };
     let coverage = archive.coverage(&key).await.unwrap().unwrap();
     assert_eq!((coverage.samples(), coverage.sources[&SOURCE].clock), (4, pipe.touched(HOUR)));
     assert_eq!(pipe.store.read_hours().await.unwrap()[0].state.shipped, Some(pipe.touched(HOUR)));

@@ -1,5 +1,7 @@
 //! What is known of a line, and what follows. Pure.
 
+use std::cmp::Ordering;
+
 use tidegate_fold::Rules;
 use tidegate_model::LedgerEntry;
 use tidegate_model::time::MINUTE_MS;
@@ -31,8 +33,20 @@ pub struct Stored {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Archived {
     pub mark: Mark,
-    /// `None` when no object covers the line.
+    /// `None` when no object covers the line hour by hour.
     pub samples: Option<u64>,
+    /// The line's day, when an object covers that only.
+    pub day: Option<Day>,
+    /// Retention may have taken some or all.
+    pub may_be_gone: bool,
+}
+
+/// What the archive has of all hours of a day, through the line's source and
+/// era.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    pub counted: u64,
+    pub archived: u64,
 }
 
 /// What the store says of the hour.
@@ -76,7 +90,15 @@ pub fn judge(facts: &Facts) -> Verdict {
 /// An object holds at least what had closed when the hour was marked as
 /// shipped, and nothing that the store has not.
 fn judge_archive(facts: &Facts, counted: u64) -> Verdict {
-    let Archived { mark, samples } = facts.archived;
+    let Archived { mark, samples, day, may_be_gone } = facts.archived;
+    if let (None, Some(day)) = (facts.stored, day) {
+        return match day.archived.cmp(&day.counted) {
+            Ordering::Less if may_be_gone => Verdict::Expired,
+            Ordering::Less => Verdict::LostInArchive,
+            Ordering::Equal => Verdict::HoldsByDay,
+            Ordering::Greater => Verdict::SurplusInArchive,
+        };
+    }
     match (facts.stored, samples) {
         (Some(_), None) if mark != Mark::Shipped => Verdict::NotShipped,
         (Some(stored), samples) => {
@@ -91,6 +113,7 @@ fn judge_archive(facts: &Facts, counted: u64) -> Verdict {
                 Verdict::Holds
             }
         }
+        (None, Some(samples)) if samples < counted && may_be_gone => Verdict::Expired,
         (None, Some(samples)) if samples < counted => Verdict::LostInArchive,
         (None, Some(samples)) if samples > counted => Verdict::SurplusInArchive,
         (None, Some(_)) => Verdict::Holds,
@@ -105,7 +128,7 @@ mod tests {
 
     fn facts(counted: u64, stored: Option<Stored>, mark: Mark, samples: Option<u64>) -> Facts {
         let ledger = Some(LedgerEntry { counted, ..LedgerEntry::default() });
-        Facts { ledger, stored, archived: Archived { mark, samples } }
+        Facts { ledger, stored, archived: Archived { mark, samples, ..Archived::default() } }
     }
 
     fn stored(closed: u64, open: u64, closed_when_shipped: u64) -> Option<Stored> {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tidegate_coldstore::HourKey;
+use tidegate_coldstore::{ObjectKey, Period};
 use tidegate_hotstore::memory::MemoryStore;
 use tidegate_model::TenantId;
 
@@ -173,7 +173,7 @@ async fn a_damaged_object_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let archive = Archive::local(folder.path()).unwrap();
     ship(&pipe, &archive).await;
-    let key = HourKey { tenant: TenantId::new("a").unwrap(), hour: HOUR, shard: 0 };
+    let key = ObjectKey { tenant: TenantId::new("a").unwrap(), period: Period::Hour(HOUR), shard: 0 };
     let path = folder.path().join(key.path().as_ref());
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();

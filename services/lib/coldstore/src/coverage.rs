@@ -33,6 +33,12 @@ pub struct Shrunk {
 #[error("coverage entry {0:?} cannot be read")]
 pub struct CoverageError(String);
 
+impl CoverageError {
+    pub(crate) fn of(entry: &str) -> Self {
+        Self(entry.chars().take(80).collect())
+    }
+}
+
 impl SourceCoverage {
     pub fn samples(&self) -> u64 {
         self.samples_by_era.values().fold(0, |sum, samples| sum.saturating_add(*samples))
@@ -49,6 +55,27 @@ impl Coverage {
         let by_era = &mut self.sources.entry(source).or_default().samples_by_era;
         let counted = by_era.entry(era).or_default();
         *counted = counted.saturating_add(samples);
+    }
+
+    /// Adds what another object covers.
+    pub fn add(&mut self, other: &Coverage) {
+        for (source, added) in &other.sources {
+            for (era, samples) in &added.samples_by_era {
+                self.count(*source, *era, *samples);
+            }
+            let covered = self.sources.entry(*source).or_default();
+            covered.clock = covered.clock.max(added.clock);
+        }
+    }
+
+    /// Whether this is as of a later time wherever it has samples that
+    /// `rebuilt` lacks: then it is no loss that it stays.
+    pub fn supersedes(&self, rebuilt: &Coverage) -> bool {
+        self.sources.iter().all(|(id, archived)| {
+            let one = |source: &SourceCoverage| Self { sources: BTreeMap::from([(*id, source.clone())]) };
+            let rebuilt_clock = rebuilt.sources.get(id).map(|rebuilt| rebuilt.clock);
+            one(archived).shrinks_to(rebuilt).is_none() || rebuilt_clock.is_some_and(|clock| archived.clock > clock)
+        })
     }
 
     /// The source and era of which `rebuilt` has fewer samples than this. Rows
@@ -82,7 +109,7 @@ impl Coverage {
         let sources = text
             .split(' ')
             .filter(|entry| !entry.is_empty())
-            .map(|entry| parse_source(entry).ok_or_else(|| CoverageError(entry.chars().take(80).collect())));
+            .map(|entry| parse_source(entry).ok_or_else(|| CoverageError::of(entry)));
         Ok(Self { sources: sources.collect::<Result<_, _>>()? })
     }
 }

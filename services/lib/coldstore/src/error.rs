@@ -27,8 +27,11 @@ pub enum ArchiveError {
     Contended(String),
     #[error("series must be written once each, in the order of name and labels; {0} came late")]
     Unsorted(String),
-    #[error("a window at {start_ms} ms does not fit the hour from {hour_start_ms} ms or is out of order")]
-    Window { start_ms: i64, hour_start_ms: i64 },
+    #[error("a window at {start_ms} ms does not fit the object from {period_start_ms} ms or is out of order")]
+    Window { start_ms: i64, period_start_ms: i64 },
+    /// It was replaced or deleted while it was read.
+    #[error("archive object {0} is not what it was")]
+    Replaced(String),
     #[error("rows hold {rows} samples, the coverage says {coverage}")]
     Miscounted { rows: u64, coverage: u64 },
     #[error("encoding Parquet failed: {0}")]

@@ -15,7 +15,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaD
 use parquet::file::reader::{ChunkReader, Length};
 use tidegate_schemas::parquet::{FORMAT_VERSION, archive_schema, metadata};
 
-use crate::{ArchiveError, Coverage};
+use crate::{ArchiveError, Coverage, Parts};
 
 /// Read from the end at once; holds the footer of most objects.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -30,6 +30,7 @@ pub struct Pinned {
     pub e_tag: Option<String>,
     pub footer: ArrowReaderMetadata,
     pub coverage: Coverage,
+    pub parts: Parts,
     size: u64,
 }
 
@@ -77,11 +78,11 @@ impl Pinned {
                 }
             }
         };
-        let coverage = read_metadata(&path, &footer)?;
+        let (coverage, parts) = read_metadata(&path, &footer)?;
         let options = ArrowReaderOptions::new().with_schema(archive_schema());
         let footer = decoding(&path, move || Ok(ArrowReaderMetadata::try_new(Arc::new(footer), options)));
         let footer = footer.await?.map_err(corrupt)?;
-        Ok(Some(Self { store, path, e_tag, footer, coverage, size }))
+        Ok(Some(Self { store, path, e_tag, footer, coverage, parts, size }))
     }
 
     pub fn metadata(&self) -> &ParquetMetaData {
@@ -90,6 +91,13 @@ impl Pinned {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The hash of everything before the footer.
+    pub fn content(&self) -> Result<u128, ArchiveError> {
+        let content = metadata_value(self.metadata(), metadata::CONTENT);
+        let content = content.and_then(|content| u128::from_str_radix(content, 16).ok());
+        content.ok_or_else(|| ArchiveError::corrupt(&self.path, "it has no hash of its content"))
     }
 
     /// The bytes of the columns for which `wanted` says so, by index of leaf, in the row groups.
@@ -130,14 +138,17 @@ pub async fn decoding<T: Send + 'static>(
 }
 
 /// Checks the version before anything else is believed.
-fn read_metadata(path: &Path, footer: &ParquetMetaData) -> Result<Coverage, ArchiveError> {
+fn read_metadata(path: &Path, footer: &ParquetMetaData) -> Result<(Coverage, Parts), ArchiveError> {
     let value = |key| metadata_value(footer, key).ok_or_else(|| ArchiveError::corrupt(path, format!("no {key}")));
     let found = value(metadata::FORMAT)?;
     let found = found.parse().map_err(|_| ArchiveError::corrupt(path, format!("format {found:?}")))?;
     if found != FORMAT_VERSION {
         return Err(ArchiveError::Version { path: path.to_string(), found, supported: FORMAT_VERSION });
     }
-    Coverage::parse(value(metadata::COVERAGE)?).map_err(|error| ArchiveError::coverage(path, error))
+    let corrupt = |error| ArchiveError::coverage(path, error);
+    let coverage = Coverage::parse(value(metadata::COVERAGE)?).map_err(corrupt)?;
+    let parts = Parts::parse(metadata_value(footer, metadata::PARTS).unwrap_or_default()).map_err(corrupt)?;
+    Ok((coverage, parts))
 }
 
 pub fn metadata_value<'a>(footer: &'a ParquetMetaData, key: &str) -> Option<&'a str> {

@@ -22,10 +22,10 @@ use crate::rows::{VALUE_COLUMNS, WindowReader};
 const BATCH_ROWS: usize = 16 * 1024;
 
 /// The rows of one series.
-struct Run {
+pub struct Run {
     /// Counted from the file's first row.
-    rows: Range<usize>,
-    labels: Labels,
+    pub rows: Range<usize>,
+    pub labels: Labels,
 }
 
 /// Decides by its labels whether a series is read.
@@ -39,11 +39,18 @@ pub async fn read_object(
     keep: Keep<'_>,
 ) -> Result<Vec<(Labels, Vec<Window>)>, FetchError> {
     let runs: Vec<Run> = read_runs(object, name).await?.into_iter().filter(|run| keep(&run.labels)).collect();
+    let (rows, labels): (Vec<_>, Vec<_>) = runs.into_iter().map(|run| (run.rows, run.labels)).unzip();
+    let windows = read_windows(object, rows).await?;
+    Ok(labels.into_iter().zip(windows).collect())
+}
+
+/// The windows in each of these ranges of rows, which ascend.
+pub async fn read_windows(object: &Pinned, wanted: Vec<Range<usize>>) -> Result<Vec<Vec<Window>>, FetchError> {
     let starts = row_group_starts(object.metadata());
     let holds = |row_group: &usize| {
         let rows = starts[*row_group]..starts[*row_group + 1];
-        let next = runs.partition_point(|run| run.rows.end <= rows.start);
-        runs.get(next).is_some_and(|run| run.rows.start < rows.end)
+        let next = wanted.partition_point(|wanted| wanted.end <= rows.start);
+        wanted.get(next).is_some_and(|wanted| wanted.start < rows.end)
     };
     let row_groups: Vec<usize> = (0..starts.len() - 1).filter(holds).collect();
     if row_groups.is_empty() {
@@ -52,15 +59,13 @@ pub async fn read_object(
     let scan = Scan::fetch(object, row_groups, &VALUE_COLUMNS).await?;
     let path = object.path().clone();
     Ok(decoding(object.path(), move || {
-        let mut series: Vec<(Labels, Vec<Window>)> = Vec::with_capacity(runs.len());
-        let mut ends = Vec::with_capacity(runs.len());
+        let mut series: Vec<Vec<Window>> = wanted.iter().map(|rows| Vec::with_capacity(rows.len())).collect();
+        let mut ends = Vec::with_capacity(wanted.len());
         let mut end = 0;
-        for run in &runs {
-            end += run.rows.len();
+        for rows in &wanted {
+            end += rows.len();
             ends.push(end);
         }
-        let wanted: Vec<_> = runs.iter().map(|run| run.rows.clone()).collect();
-        series.extend(runs.into_iter().map(|run| (run.labels, Vec::with_capacity(run.rows.len()))));
         let (mut row, mut current) = (0, 0);
         scan.each_batch(&path, Some(&wanted), |batch| {
             let windows = WindowReader::new(batch)?;
@@ -68,8 +73,7 @@ pub async fn read_object(
                 while ends.get(current).is_some_and(|end| *end <= row) {
                     current += 1;
                 }
-                let (_, into) = series.get_mut(current).ok_or("more rows than selected")?;
-                into.push(windows.window(index)?);
+                series.get_mut(current).ok_or("more rows than selected")?.push(windows.window(index)?);
                 row += 1;
             }
             Ok(())
@@ -106,7 +110,8 @@ pub async fn count_samples(object: &Pinned) -> Result<(u64, u64), FetchError> {
     .await?)
 }
 
-async fn read_runs(object: &Pinned, name: Option<&str>) -> Result<Vec<Run>, FetchError> {
+/// The rows of each series; with `name`, of that metric.
+pub async fn read_runs(object: &Pinned, name: Option<&str>) -> Result<Vec<Run>, FetchError> {
     let row_groups = row_groups_of(object, name);
     if row_groups.is_empty() {
         return Ok(Vec::new());

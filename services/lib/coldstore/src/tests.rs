@@ -9,13 +9,13 @@ use tidegate_model::{
     ResetHint, Span, StaleMarks, TenantId, Window, WindowValue,
 };
 
-use crate::{Coverage, HourKey};
+use crate::{Coverage, ObjectKey, Period};
 
 pub const HOUR: u32 = 498_655;
 pub const HOUR_START_MS: i64 = HOUR as i64 * 3_600_000;
 
-pub fn key(shard: u16) -> HourKey {
-    HourKey { tenant: TenantId::default(), hour: HOUR, shard }
+pub fn key(shard: u16) -> ObjectKey {
+    ObjectKey { tenant: TenantId::default(), period: Period::Hour(HOUR), shard }
 }
 
 pub fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {

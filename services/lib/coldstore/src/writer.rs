@@ -1,4 +1,4 @@
-//! Series of an hour → the bytes of one object.
+//! Series of an hour, day or month → the bytes of one object.
 
 mod row_groups;
 
@@ -8,13 +8,12 @@ use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use tidegate_model::time::{HOUR_MS, hour_start_ms};
 use tidegate_model::{Labels, MetricId, Window};
 use tidegate_schemas::parquet::{FORMAT_VERSION, READING, metadata};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::rows::{RowBuffer, Scale, single_value};
-use crate::{ArchiveError, Coverage, HourKey};
+use crate::{ArchiveError, Coverage, ObjectKey, Parts};
 use row_groups::RowGroups;
 
 /// Rows handed to the Parquet encoder at once.
@@ -29,8 +28,8 @@ const GROUP_ROWS: usize = 32 * 1024;
 
 /// Encodes one object. Its memory is that of the encoded bytes and one row
 /// group.
-pub struct HourWriter {
-    key: HourKey,
+pub struct ObjectWriter {
+    key: ObjectKey,
     buffer: RowBuffer,
     groups: RowGroups,
     group_rows: usize,
@@ -42,18 +41,20 @@ pub struct HourWriter {
 
 /// An object ready to be put.
 #[derive(Clone, Debug)]
-pub struct EncodedHour {
-    pub key: HourKey,
+pub struct EncodedObject {
+    pub key: ObjectKey,
     pub bytes: Bytes,
     pub coverage: Coverage,
+    /// What it was made of; empty for an hour, which is made from the store.
+    pub parts: Parts,
     pub rows: u64,
     pub samples: u64,
     pub series: u64,
     pub(crate) content: u128,
 }
 
-impl HourWriter {
-    pub fn new(key: HourKey) -> Result<Self, ArchiveError> {
+impl ObjectWriter {
+    pub fn new(key: ObjectKey) -> Result<Self, ArchiveError> {
         Ok(Self {
             key,
             buffer: RowBuffer::new(),
@@ -72,8 +73,9 @@ impl HourWriter {
         if self.last.as_ref().is_some_and(|last| series_order(last, labels) != Ordering::Less) {
             return Err(ArchiveError::Unsorted(labels.to_string()));
         }
-        let hour_start_ms = hour_start_ms(self.key.hour);
-        let mut expected = hour_start_ms..hour_start_ms + HOUR_MS;
+        let window_ms = self.key.period.tier().window_ms();
+        let mut expected = self.key.period.times_ms();
+        let period_start_ms = expected.start;
         self.end_group_before(labels, windows.len())?;
         let scale = Scale::of(windows.iter().filter_map(|window| single_value(&window.value)));
         let mut keys = self.buffer.series(id, labels, scale);
@@ -83,8 +85,9 @@ impl HourWriter {
                 self.write_batch()?;
                 keys = self.buffer.series(id, labels, scale);
             }
-            if !expected.contains(&start_ms) || !self.buffer.push(&keys, window) {
-                return Err(ArchiveError::Window { start_ms, hour_start_ms });
+            let fits = expected.contains(&start_ms) && start_ms % window_ms == 0;
+            if !fits || !self.buffer.push(&keys, window) {
+                return Err(ArchiveError::Window { start_ms, period_start_ms });
             }
             expected.start = start_ms;
             self.samples += u64::from(window.value.samples());
@@ -96,25 +99,37 @@ impl HourWriter {
         Ok(())
     }
 
-    /// The finished object. Refuses a coverage that does not add up to the
+    /// The finished hour. Refuses a coverage that does not add up to the
     /// samples of the rows.
-    pub fn finish(mut self, coverage: Coverage) -> Result<EncodedHour, ArchiveError> {
+    pub fn finish(self, coverage: Coverage) -> Result<EncodedObject, ArchiveError> {
+        self.finish_with(coverage, Parts::default())
+    }
+
+    /// Likewise a day or a month, which covers what its parts cover.
+    pub fn finish_parts(self, parts: Parts) -> Result<EncodedObject, ArchiveError> {
+        self.finish_with(parts.coverage(), parts)
+    }
+
+    fn finish_with(mut self, coverage: Coverage, parts: Parts) -> Result<EncodedObject, ArchiveError> {
         if coverage.samples() != self.samples {
             return Err(ArchiveError::Miscounted { rows: self.samples, coverage: coverage.samples() });
         }
         self.write_batch()?;
         self.groups.end_group()?;
         let content = xxh3_128(self.groups.written()?);
-        let pairs = [
+        let mut pairs = vec![
             (metadata::FORMAT, FORMAT_VERSION.to_string()),
             (metadata::COLUMNS, READING.to_owned()),
             (metadata::COVERAGE, coverage.to_text()),
             (metadata::CONTENT, format!("{content:032x}")),
         ];
+        if !parts.is_empty() {
+            pairs.push((metadata::PARTS, parts.to_text()));
+        }
         let pairs = pairs.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect();
         let bytes = self.groups.finish(pairs)?.into();
         let Self { key, rows, samples, series, .. } = self;
-        Ok(EncodedHour { key, bytes, coverage, rows, samples, series, content })
+        Ok(EncodedObject { key, bytes, coverage, parts, rows, samples, series, content })
     }
 
     fn write_batch(&mut self) -> Result<(), ArchiveError> {

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use tidegate_coldstore::{Archive, Coverage, HourKey, HourWriter, series_order};
+use tidegate_coldstore::{Archive, Coverage, ObjectKey, ObjectWriter, Period, series_order};
 use tidegate_model::{
     Distribution, DistributionWindow, FloatWindow, Labels, MetricId, SourceId, TenantId, Window, WindowValue,
 };
@@ -51,14 +51,15 @@ fn distribution(offset_ms: i64, values: impl Iterator<Item = f64>) -> Window {
 async fn put(archive: &Archive, shard: u16, mut series: Vec<(Labels, Vec<Window>)>) {
     series.sort_by(|(a, _), (b, _)| series_order(a, b));
     let tenant = TenantId::default();
-    let mut writer = HourWriter::new(HourKey { tenant: tenant.clone(), hour: HOUR, shard }).unwrap();
+    let mut writer =
+        ObjectWriter::new(ObjectKey { tenant: tenant.clone(), period: Period::Hour(HOUR), shard }).unwrap();
     let mut coverage = Coverage::default();
     let source = SourceId { epoch: 1, partition: shard };
     for (labels, windows) in &series {
         coverage.count(source, 0, windows.iter().map(|window| u64::from(window.value.samples())).sum());
         writer.series(MetricId::of(&tenant, labels), labels, windows).unwrap();
     }
-    archive.put_hour(&writer.finish(coverage).unwrap()).await.unwrap();
+    archive.put(&writer.finish(coverage).unwrap()).await.unwrap();
     archive.mark_complete(&tenant, HOUR).await.unwrap();
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use tidegate_coldstore::{Archive, Coverage, HourKey, HourWriter, series_order};
+use tidegate_coldstore::{Archive, Coverage, ObjectKey, ObjectWriter, Period, series_order};
 use tidegate_model::{
     Distribution, DistributionWindow, FloatWindow, Labels, MetricId, SourceId, TenantId, Window, WindowValue,
 };
@@ -114,14 +114,15 @@ async fn write_example(root: &Path) {
     }
     series.sort_by(|(a, _), (b, _)| series_order(a, b));
     let (archive, tenant) = (Archive::local(root).unwrap(), TenantId::default());
-    let mut writer = HourWriter::new(HourKey { tenant: tenant.clone(), hour: HOUR, shard: 0 }).unwrap();
+    let mut writer =
+        ObjectWriter::new(ObjectKey { tenant: tenant.clone(), period: Period::Hour(HOUR), shard: 0 }).unwrap();
     let mut coverage = Coverage::default();
     for (labels, windows) in &series {
         let samples = windows.iter().map(|window| u64::from(window.value.samples())).sum();
         coverage.count(SourceId { epoch: 1, partition: 0 }, 0, samples);
         writer.series(MetricId::of(&tenant, labels), labels, windows).unwrap();
     }
-    archive.put_hour(&writer.finish(coverage).unwrap()).await.unwrap();
+    archive.put(&writer.finish(coverage).unwrap()).await.unwrap();
     archive.mark_complete(&tenant, HOUR).await.unwrap();
 }
 

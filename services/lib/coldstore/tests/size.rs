@@ -1,10 +1,10 @@
 //! What a sample costs in the archive, by column, on generated host metrics.
 //! `cargo test -p tidegate-coldstore --test size -- --nocapture` shows the
-//! table.
+//! table; with `--release -- --ignored --nocapture`, that of the tiers.
 #![allow(clippy::print_stdout, reason = "the table is what the test is run for")]
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use tidegate_coldstore::{Coverage, EncodedHour, HourKey, HourWriter, series_order};
+use tidegate_coldstore::{Coverage, EncodedObject, ObjectKey, ObjectWriter, Period, Tier, series_order};
 use tidegate_model::{FloatWindow, Labels, MetricId, SourceId, TenantId, Window, WindowValue, time};
 
 const HOUR: u32 = 498_655;
@@ -53,6 +53,73 @@ fn noise_costs_more_but_not_without_bound() {
             }
         });
     assert!(bytes <= 4.0, "{bytes:.3} bytes a sample");
+}
+
+const DAYS: i64 = 30;
+const TIER_HOSTS: u64 = 4;
+
+/// What a series costs in a month of 30 days, tier by tier: a day of hours at
+/// 5 s and one at 1 min, times 30, and a whole month at 1 h.
+#[test]
+#[ignore = "a month of samples takes a while; run it with --release"]
+fn a_series_month_in_each_tier() {
+    for every_ms in [15_000, 5_000] {
+        let mut random = Random(42);
+        let (mut hours, mut day, mut month) = (vec![Vec::new(); 24], Vec::new(), Vec::new());
+        for host in 0..TIER_HOSTS {
+            let phase_ms = random.below(every_ms as u64) as i64;
+            for metric in 0..METRICS {
+                let mut values = host_metric(metric, &mut random);
+                let times = (0..DAYS * 86_400_000 / every_ms).map(|n| n * every_ms + phase_ms / 2);
+                let samples = times.map(|offset_ms| {
+                    let jitter_ms = random.below(JITTER_MS) as i64;
+                    (MONTH_START_MS + offset_ms + jitter_ms, values.next(&mut random))
+                });
+                let samples: Vec<_> = samples.collect();
+                let first_day = &samples[..samples.len() / DAYS as usize];
+                for (hour, of_hour) in hours.iter_mut().zip(first_day.chunks(first_day.len() / 24)) {
+                    hour.push((labels(host, metric), windows(of_hour, 5_000)));
+                }
+                day.push((labels(host, metric), windows(first_day, 60_000)));
+                month.push((labels(host, metric), windows(&samples, 3_600_000)));
+            }
+        }
+        let first_hour = (MONTH_START_MS / 3_600_000) as u32;
+        let fine = hours.into_iter().zip(first_hour..).map(|(series, hour)| encode_at(Period::Hour(hour), series));
+        let fine: usize = fine.map(|object| object.bytes.len()).sum();
+        let day = encode_at(Period::containing(Tier::Minute, first_hour), day);
+        let month = encode_at(Period::containing(Tier::Hour, first_hour), month);
+        let series = TIER_HOSTS * METRICS;
+        println!("a sample every {} s, {series} series:", every_ms / 1_000);
+        let print = |tier: &str, bytes: usize, rows: u64| {
+            println!(
+                "  {tier}: {:>9.0} bytes a series-month, {:.2} a row",
+                bytes as f64 / series as f64,
+                bytes as f64 / rows as f64
+            );
+            bytes
+        };
+        let per_day = (86_400_000 / every_ms) as u64 * series * DAYS as u64;
+        let fine = print("5s", fine * DAYS as usize, per_day);
+        let minutes = print("1m", day.bytes.len() * DAYS as usize, day.rows * DAYS as u64);
+        let coarse = print("1h", month.bytes.len(), month.rows);
+        print_columns(&day);
+        assert!(minutes < fine * 5 && coarse * 10 < minutes, "{fine} {minutes} {coarse}");
+    }
+}
+
+/// 2026-11-01.
+const MONTH_START_MS: i64 = 20_758 * 86_400_000;
+
+/// The windows of ascending samples.
+fn windows(samples: &[(i64, f64)], window_ms: i64) -> Vec<Window> {
+    let start = |time_ms: i64| time_ms / window_ms * window_ms;
+    let of_window = |samples: &[(i64, f64)]| {
+        let mut window = FloatWindow::empty();
+        samples.iter().for_each(|(time_ms, value)| window.push(*time_ms, *value));
+        Window { start_ms: start(samples[0].0), value: WindowValue::Float(window) }
+    };
+    samples.chunk_by(|(a, _), (b, _)| start(*a) == start(*b)).map(of_window).collect()
 }
 
 /// Whose jitter a sample's time has.
@@ -126,12 +193,17 @@ fn measure(title: &str, hosts: u64, times: Times, source: impl Fn(u64, &mut Rand
     bytes
 }
 
-fn encode(mut series: Vec<(Labels, Vec<Window>)>) -> EncodedHour {
+fn encode(series: Vec<(Labels, Vec<Window>)>) -> EncodedObject {
+    encode_at(Period::Hour(HOUR), series)
+}
+
+fn encode_at(period: Period, mut series: Vec<(Labels, Vec<Window>)>) -> EncodedObject {
     series.sort_by(|(a, _), (b, _)| series_order(a, b));
     let tenant = TenantId::default();
     let mut coverage = Coverage::default();
-    coverage.count(SourceId { epoch: 1, partition: 0 }, 0, series.iter().map(|(_, w)| w.len() as u64).sum());
-    let mut writer = HourWriter::new(HourKey { tenant: tenant.clone(), hour: HOUR, shard: 0 }).unwrap();
+    let samples = series.iter().flat_map(|(_, windows)| windows).map(|window| u64::from(window.value.samples()));
+    coverage.count(SourceId { epoch: 1, partition: 0 }, 0, samples.sum());
+    let mut writer = ObjectWriter::new(ObjectKey { tenant: tenant.clone(), period, shard: 0 }).unwrap();
     for (labels, windows) in &series {
         writer.series(MetricId::of(&tenant, labels), labels, windows).unwrap();
     }
@@ -154,7 +226,7 @@ fn labels(host: u64, metric: u64) -> Labels {
     Labels::from_pairs(pairs).unwrap()
 }
 
-fn print_columns(hour: &EncodedHour) {
+fn print_columns(hour: &EncodedObject) {
     let file = SerializedFileReader::new(hour.bytes.clone()).unwrap();
     let metadata = file.metadata();
     let mut rest = hour.bytes.len() as i64;

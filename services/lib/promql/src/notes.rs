@@ -100,7 +100,7 @@ impl Note {
         match self {
             Self::CutWindow => (
                 Info,
-                "a time falls inside a window of more than two samples, of which only the first and last are kept: approximate below the window's length of 5s",
+                "a time falls inside a window of more than two samples, of which only the first and last are kept: approximate below the window's length",
             ),
             Self::EverySample => (
                 Info,

@@ -149,6 +149,17 @@ impl Floats {
         }
     }
 
+    /// Whether a time within the entry has a sample within the look-back, as far
+    /// as can be told: in a window longer than that, the first may be too old
+    /// while others are not.
+    fn is_dense(&self, entry: &Entry) -> bool {
+        let block = entry.block.and_then(|index| self.blocks.get(index as usize));
+        block.is_some_and(|block| {
+            let steps = i64::from(block.count.saturating_sub(1)).max(1);
+            (entry.last.time_ms - entry.first.time_ms) / steps < LOOKBACK_MS
+        })
+    }
+
     pub fn push_point(&mut self, point: FloatPoint) {
         self.push(Entry { first: point, last: point, block: None }, 0.0);
     }
@@ -191,11 +202,13 @@ impl InstantCursor {
         };
         let entries = &track.floats.entries;
         advance(&mut self.float, entries, |entry| entry.first.time_ms <= time_ms);
+        let mut amid_samples = false;
         if let Some(entry) = self.float.checked_sub(1).map(|index| &entries[index]) {
             let point = if entry.last.time_ms <= time_ms {
                 entry.last
             } else {
                 notes.add(Note::CutWindow);
+                amid_samples = track.floats.is_dense(entry);
                 entry.first
             };
             offer(point.time_ms, SampleValue::Float(point.value));
@@ -215,7 +228,8 @@ impl InstantCursor {
         advance(&mut self.stale, &track.floats.stale_ms, |stale_ms| *stale_ms <= time_ms);
         let stale_ms = self.stale.checked_sub(1).map(|index| track.floats.stale_ms[index]);
         latest.filter(|(at_ms, _)| {
-            *at_ms > time_ms.saturating_sub(LOOKBACK_MS) && stale_ms.is_none_or(|stale_ms| stale_ms <= *at_ms)
+            let recent = amid_samples || *at_ms > time_ms.saturating_sub(LOOKBACK_MS);
+            recent && stale_ms.is_none_or(|stale_ms| stale_ms <= *at_ms)
         })
     }
 }

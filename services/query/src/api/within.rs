@@ -9,6 +9,7 @@ use tidegate_model::{Labels, TenantId};
 use tidegate_promql::Matcher;
 
 use super::Ask;
+use crate::archived;
 use crate::error::Error;
 use crate::index::{Days, TenantIndex};
 use crate::select::exact_name;
@@ -71,12 +72,6 @@ impl Within {
             [matchers] => exact_name(matchers),
             _ => None,
         };
-        let mut found = BTreeSet::new();
-        for hour in query.archive.hours(tenant).await? {
-            if self.archived_hours.contains(&hour) {
-                found.extend(query.archive.series_labels(tenant, hour, name).await?.into_iter().filter(accepts));
-            }
-        }
-        Ok(found)
+        archived::series(&query.archive, tenant, self.archived_hours.clone(), name, &accepts).await
     }
 }

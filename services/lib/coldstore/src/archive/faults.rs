@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use tidegate_model::TenantId;
 use tidegate_testkit::fault_proxy::{Fault, FaultProxy, Faults};
+
+use tidegate_model::TenantId;
 
 use super::*;
 use crate::archive::tests::{encode, one_sample};
@@ -53,7 +54,7 @@ async fn every_fault_of_a_put_ends_in_one_object() {
         for (hour, expected) in [(first, outcome), (fuller, replaced)] {
             let began = Instant::now();
             proxy.next_put(fault);
-            assert_eq!(archive.put_hour(&hour).await.unwrap(), expected, "{fault:?}");
+            assert_eq!(archive.put(&hour).await.unwrap(), expected, "{fault:?}");
             assert!(began.elapsed() < BOUND, "{fault:?} took {:?}", began.elapsed());
             let counted = direct.count(&key(shard)).await.unwrap().unwrap();
             assert_eq!((counted.samples, counted.coverage), (hour.samples, hour.coverage), "{fault:?}");
@@ -79,7 +80,7 @@ async fn nothing_is_lost_or_doubled_on_a_bad_line() {
         for upto in 1..=names.len() {
             let hour = encode(key(0), series(upto));
             let began = Instant::now();
-            let (one, other) = tokio::join!(archive.put_hour(&hour), archive.put_hour(&hour));
+            let (one, other) = tokio::join!(archive.put(&hour), archive.put(&hour));
             assert!(began.elapsed() < BOUND * 2, "{:?}", began.elapsed());
             if one.is_ok() || other.is_ok() {
                 most_told = upto;
@@ -88,7 +89,7 @@ async fn nothing_is_lost_or_doubled_on_a_bad_line() {
             assert!((most_told..=upto).contains(&(there as usize)), "told {most_told}, there {there}, put {upto}");
         }
         proxy.set(Faults::none());
-        archive.put_hour(&encode(key(0), series(names.len()))).await.unwrap();
+        archive.put(&encode(key(0), series(names.len()))).await.unwrap();
         let read = direct.read_hour(&TenantId::default(), HOUR, None, &|_| true).await.unwrap();
         assert_eq!(read, series(names.len()));
         happened.extend(proxy.happened().into_keys());
@@ -103,7 +104,7 @@ async fn a_dead_store_is_given_up_in_bounded_time() {
         proxy.set(Faults::none().of_all(fault, 1_000));
         let began = Instant::now();
         let hour = encode(key(0), vec![(labels("a", &[]), one_sample(1.0))]);
-        assert!(archive.put_hour(&hour).await.is_err());
+        assert!(archive.put(&hour).await.is_err());
         assert!(archive.read_hour(&TenantId::default(), HOUR, None, &|_| true).await.is_err());
         assert!(began.elapsed() < BOUND, "{fault:?} took {:?}", began.elapsed());
     }

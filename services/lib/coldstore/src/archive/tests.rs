@@ -1,17 +1,18 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use object_store::ObjectStoreExt;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use tidegate_model::{MetricId, SourceId, WindowValue};
+use tidegate_model::{Labels, MetricId, SourceId, TenantId, Window, WindowValue};
 
 use super::*;
 use crate::tests::{HOUR, HOUR_START_MS, any_value, covering, float, key, labels, same_window, shifted};
-use crate::{HourWriter, series_order};
+use crate::{ObjectKey, ObjectWriter, Period, series_order};
 
-pub fn encode(key: HourKey, mut series: Vec<(Labels, Vec<Window>)>) -> EncodedHour {
+pub fn encode(key: ObjectKey, mut series: Vec<(Labels, Vec<Window>)>) -> EncodedObject {
     series.sort_by(|(a, _), (b, _)| series_order(a, b));
-    let mut writer = HourWriter::new(key).unwrap();
+    let mut writer = ObjectWriter::new(key).unwrap();
     for (labels, windows) in &series {
         writer.series(MetricId::of(&TenantId::default(), labels), labels, windows).unwrap();
     }
@@ -49,7 +50,7 @@ fn any_windows_come_back_to_the_bit() {
             series.sort_by(|(a, _), (b, _)| series_order(a, b));
             let archive = Archive::in_memory();
             let read = runtime.block_on(async {
-                archive.put_hour(&encode(key(0), series.clone())).await.unwrap();
+                archive.put(&encode(key(0), series.clone())).await.unwrap();
                 archive.read_hour(&TenantId::default(), HOUR, None, &|_| true).await.unwrap()
             });
             prop_assert_eq!(read.len(), series.len());
@@ -72,8 +73,8 @@ async fn a_read_takes_only_what_is_kept() {
         let of = |name: &str, job: &str| labels(name, &[("job", job)]);
         let first = [("cpu", "a"), ("cpu", "b"), ("mem", "a")].map(|(name, job)| (of(name, job), one_sample(1.0)));
         let second = vec![(of("cpu", "c"), one_sample(2.0)), (of("zzz", "a"), one_sample(3.0))];
-        archive.put_hour(&encode(key(0), first.to_vec())).await.unwrap();
-        archive.put_hour(&encode(key(1), second)).await.unwrap();
+        archive.put(&encode(key(0), first.to_vec())).await.unwrap();
+        archive.put(&encode(key(1), second)).await.unwrap();
         let asked = AtomicUsize::new(0);
         let keep = |labels: &Labels| {
             asked.fetch_add(1, Ordering::Relaxed);
@@ -83,7 +84,8 @@ async fn a_read_takes_only_what_is_kept() {
         let expected = vec![(of("cpu", "b"), one_sample(1.0)), (of("cpu", "c"), one_sample(2.0))];
         assert_eq!(read, expected);
         assert_eq!(asked.load(Ordering::Relaxed), 3, "once for each series of the name");
-        let all = archive.series_labels(&TenantId::default(), HOUR, None).await.unwrap();
+        let mut all = archive.labels(&key(0), None).await.unwrap().unwrap();
+        all.extend(archive.labels(&key(1), None).await.unwrap().unwrap());
         assert_eq!(all, [of("cpu", "a"), of("cpu", "b"), of("mem", "a"), of("cpu", "c"), of("zzz", "a")]);
         assert_eq!(archive.read_hour(&TenantId::default(), HOUR + 1, None, &|_| true).await.unwrap(), []);
     }
@@ -102,7 +104,7 @@ async fn series_across_row_groups_are_whole() {
     let archive = Archive::in_memory();
     let hour = encode(key(0), series.iter().map(|(n, windows)| (of(n), windows.clone())).collect());
     assert_eq!((hour.rows, hour.samples, hour.series), (288_000, 288_000, 400));
-    archive.put_hour(&hour).await.unwrap();
+    archive.put(&hour).await.unwrap();
     let wanted = |labels: &Labels| labels.get("n").is_some_and(|n| n.ends_with('2'));
     for name in [None, Some("a"), Some("b"), Some("c")] {
         let read = archive.read_hour(&TenantId::default(), HOUR, name, &wanted).await.unwrap();
@@ -122,10 +124,10 @@ async fn a_put_again_changes_nothing_and_a_fuller_one_replaces() {
     let (_folder, archives) = archives();
     for archive in archives {
         let hour = encode(key(0), vec![(labels("up", &[]), one_sample(1.0))]);
-        assert_eq!(archive.put_hour(&hour).await.unwrap(), PutOutcome::Created);
-        assert_eq!(archive.put_hour(&hour).await.unwrap(), PutOutcome::Unchanged);
+        assert_eq!(archive.put(&hour).await.unwrap(), PutOutcome::Created);
+        assert_eq!(archive.put(&hour).await.unwrap(), PutOutcome::Unchanged);
         let fuller = encode(key(0), vec![(labels("up", &[]), one_sample(1.0)), (labels("up2", &[]), one_sample(1.0))]);
-        assert_eq!(archive.put_hour(&fuller).await.unwrap(), PutOutcome::Replaced);
+        assert_eq!(archive.put(&fuller).await.unwrap(), PutOutcome::Replaced);
         assert_eq!(archive.count(&key(0)).await.unwrap().unwrap().samples, 2);
     }
 }
@@ -134,8 +136,8 @@ async fn a_put_again_changes_nothing_and_a_fuller_one_replaces() {
 async fn a_rebuild_with_fewer_samples_is_refused_and_names_both() {
     let archive = Archive::in_memory();
     let two = vec![(labels("a", &[]), one_sample(1.0)), (labels("b", &[]), one_sample(1.0))];
-    archive.put_hour(&encode(key(0), two)).await.unwrap();
-    let refused = archive.put_hour(&encode(key(0), vec![(labels("a", &[]), one_sample(1.0))])).await;
+    archive.put(&encode(key(0), two)).await.unwrap();
+    let refused = archive.put(&encode(key(0), vec![(labels("a", &[]), one_sample(1.0))])).await;
     let Err(ArchiveError::FewerSamples { source_id, archived: 2, rebuilt: 1, .. }) = refused else {
         panic!("{refused:?}");
     };
@@ -144,7 +146,7 @@ async fn a_rebuild_with_fewer_samples_is_refused_and_names_both() {
 }
 
 #[tokio::test]
-async fn lists_expires_and_marks_hours() {
+async fn lists_deletes_and_marks_hours() {
     let (_folder, archives) = archives();
     for archive in archives {
         let tenant = TenantId::default();
@@ -153,8 +155,8 @@ async fn lists_expires_and_marks_hours() {
             vec![(labels("up", &[]), vec![float(start_ms, &[(1, 1.0)])])]
         };
         for hour in [HOUR - 30, HOUR - 1, HOUR] {
-            let key = HourKey { hour, ..key(0) };
-            archive.put_hour(&encode(key, series(hour))).await.unwrap();
+            let key = ObjectKey { period: Period::Hour(hour), ..key(0) };
+            archive.put(&encode(key, series(hour))).await.unwrap();
             assert!(!archive.is_complete(&tenant, hour).await.unwrap());
             archive.mark_complete(&tenant, hour).await.unwrap();
             archive.mark_complete(&tenant, hour).await.unwrap();
@@ -163,7 +165,9 @@ async fn lists_expires_and_marks_hours() {
         assert_eq!(archive.tenants().await.unwrap(), std::slice::from_ref(&tenant));
         assert_eq!(archive.hours(&tenant).await.unwrap(), [HOUR - 30, HOUR - 1, HOUR]);
         assert_eq!(archive.objects().await.unwrap().len(), 3);
-        assert_eq!(archive.expire(&tenant, HOUR).await.unwrap(), 2);
+        for hour in [HOUR - 30, HOUR - 1] {
+            archive.delete(&ObjectKey { period: Period::Hour(hour), ..key(0) }).await.unwrap();
+        }
         assert_eq!(archive.hours(&tenant).await.unwrap(), [HOUR]);
         assert!(!archive.is_complete(&tenant, HOUR - 1).await.unwrap());
         assert!(archive.is_complete(&tenant, HOUR).await.unwrap());
@@ -205,10 +209,46 @@ fn futures_can_be_spawned() {
     let archive = Archive::in_memory();
     let tenant = TenantId::default();
     drop(sent(archive.read_hour(&tenant, HOUR, None, &|_| true)));
-    drop(sent(archive.series_labels(&tenant, HOUR, None)));
     let key = key(0);
+    drop(sent(archive.labels(&key, None)));
+    drop(sent(archive.reader(&key)));
+    drop(sent(archive.slices(&tenant, 0..1, &Default::default())));
     drop(sent(archive.count(&key)));
     drop(sent(archive.coverage(&key)));
     let hour = encode(key.clone(), Vec::new());
-    drop(sent(archive.put_hour(&hour)));
+    drop(sent(archive.put(&hour)));
+}
+
+/// A writer that was stopped for long, and one that was not.
+#[tokio::test]
+async fn an_older_view_gives_way_and_a_base_that_is_gone_is_told() {
+    let (_folder, archives) = archives();
+    for archive in archives {
+        let at = |effective_ms: i64, names: &[&str]| {
+            let mut writer = ObjectWriter::new(key(0)).unwrap();
+            for labels in names.iter().map(|name| labels(name, &[])) {
+                writer.series(MetricId::of(&TenantId::default(), &labels), &labels, &one_sample(1.0)).unwrap();
+            }
+            let mut coverage = covering(names.iter().flat_map(|_| one_sample(1.0)));
+            for source in coverage.sources.values_mut() {
+                source.clock.effective_ms = effective_ms;
+            }
+            writer.finish(coverage).unwrap()
+        };
+        archive.put(&at(20, &["a", "b"])).await.unwrap();
+        assert_eq!(archive.put(&at(10, &["a"])).await.unwrap(), PutOutcome::Superseded);
+        assert_eq!(archive.count(&key(0)).await.unwrap().unwrap().samples, 2);
+        assert!(matches!(archive.put(&at(20, &["a"])).await, Err(ArchiveError::FewerSamples { .. })));
+        let more = at(30, &["a", "b", "c"]);
+        for wrong in [None, Some("another")] {
+            let put = archive.put_based_on(&more, Base::Object(wrong)).await;
+            assert!(matches!(put, Err(ArchiveError::Contended(_))), "{put:?}");
+        }
+        let seen = archive.summary(&key(0)).await.unwrap().unwrap().e_tag;
+        let put = archive.put_based_on(&more, Base::Object(seen.as_deref())).await.unwrap();
+        assert_eq!(put, PutOutcome::Replaced);
+        // The same again, as after a lost answer.
+        let put = archive.put_based_on(&more, Base::Object(seen.as_deref())).await.unwrap();
+        assert_eq!(put, PutOutcome::Unchanged);
+    }
 }
