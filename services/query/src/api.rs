@@ -1,5 +1,6 @@
 //! The Prometheus HTTP API, a file per endpoint.
 
+mod about;
 mod escaped;
 mod format_query;
 mod json;
@@ -49,6 +50,9 @@ pub(crate) fn router(query: Arc<Query>, cors: CorsLayer) -> Router {
         .route("/api/v1/rules", endpoint("rules", nothing::rules))
         .route("/api/v1/alerts", endpoint("alerts", nothing::alerts))
         .route("/api/v1/status/buildinfo", endpoint("buildinfo", status::buildinfo))
+        .route("/api/v1/status/runtimeinfo", endpoint("runtimeinfo", about::runtimeinfo))
+        .route("/api/v1/status/flags", endpoint("flags", about::flags))
+        .route("/api/v1/status/config", endpoint("config", about::config))
         .route("/api/v1/status/tsdb", endpoint("tsdb", status::tsdb))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     // Not compressed: an event must leave at once.

@@ -23,6 +23,8 @@ pub(crate) struct Archived {
     pub series: BTreeMap<Labels, Vec<Window>>,
     /// The coarsest windows among them; `None` without any.
     pub coarsest: Option<Tier>,
+    /// Objects that were read.
+    pub objects: u64,
 }
 
 /// The windows that reach into `times`, but those of hours in `without`.
@@ -68,6 +70,7 @@ async fn try_read(
         // Boxed: the compiler cannot see through it that it is Send.
         let reading: BoxFuture<'_, _> = Box::pin(archive.read_slice(&slice, exact_name(matchers), &keep));
         let Some(series) = reading.await? else { return Ok(Read::Gone) };
+        archived.objects += 1;
         for (labels, mut windows) in series {
             windows.retain(|window| window.start_ms + window_ms > times.start && window.start_ms < times.end);
             if windows.is_empty() {

@@ -42,6 +42,8 @@ pub enum Error {
     Timeout { after: Duration },
     #[error("all {limit} places for queries stayed taken; try again")]
     Busy { limit: usize },
+    #[error("the tenant has {running} queries running and {waiting} waiting, which is the limit; try again")]
+    TenantBusy { running: usize, waiting: usize },
     #[error("the tenant has {limit} open streams, which is the limit")]
     TooManyStreams { limit: usize },
     #[error("queries are not ready yet: {0}")]
@@ -111,7 +113,7 @@ impl Error {
             ) => Kind::BadData,
             Self::Evaluation(EvalError::Timeout) => Kind::Timeout,
             Self::TooManySeries { .. } | Self::TooManyWindows { .. } | Self::Evaluation(_) => Kind::Execution,
-            Self::TooManyStreams { .. } => Kind::Limit,
+            Self::TooManyStreams { .. } | Self::TenantBusy { .. } => Kind::Limit,
             Self::Timeout { .. } => Kind::Timeout,
             Self::Busy { .. } | Self::NotReady(_) | Self::Stopping => Kind::Unavailable,
             Self::Log(LogError::Unavailable(_) | LogError::Overloaded) => Kind::Unavailable,
@@ -128,7 +130,7 @@ impl Error {
 
     /// Worth trying again with the same request.
     pub(crate) fn is_temporary(&self) -> bool {
-        matches!(self.kind(), Kind::Unavailable | Kind::Timeout)
+        matches!(self.kind(), Kind::Unavailable | Kind::Timeout) || matches!(self, Self::TenantBusy { .. })
     }
 
     /// The body of the answer, also sent as a stream's `failure` event.

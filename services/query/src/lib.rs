@@ -12,10 +12,12 @@
 mod api;
 mod archived;
 mod error;
+mod explain;
 mod fragments;
 mod held;
 mod index;
 mod metrics;
+mod places;
 mod select;
 mod service;
 mod sse;
@@ -56,13 +58,21 @@ pub struct Config {
     pub timeout_ms: u64,
     /// Queries evaluated at once; others wait.
     pub max_concurrent_queries: usize,
-    /// Longest time a query waits for its turn before it is answered 503.
+    /// Of them, those of one tenant.
+    pub max_concurrent_queries_per_tenant: usize,
+    /// Queries of a tenant that wait beside those; what comes beyond is
+    /// answered 429 at once.
+    pub max_waiting_queries_per_tenant: usize,
+    /// Longest time a query waits for its turn before it is answered 503, or
+    /// 429 where it waited for its own tenant's queries.
     pub queue_wait_ms: u64,
     /// Series that one selector may find.
     pub max_series: usize,
     /// Windows that one query may load; each takes about 250 bytes while the
     /// query runs.
     pub max_windows: usize,
+    /// Samples that an evaluation reads, and values that it computes, in all.
+    pub max_samples: u64,
     /// Steps of a range query, per series.
     pub max_points: usize,
     /// Size of a request's parameters, the expression included.
@@ -96,9 +106,12 @@ impl Default for Config {
             hot_retention_hours: 7 * 24,
             timeout_ms: 120_000,
             max_concurrent_queries: 8,
+            max_concurrent_queries_per_tenant: 6,
+            max_waiting_queries_per_tenant: 100,
             queue_wait_ms: 10_000,
             max_series: 100_000,
             max_windows: 4_000_000,
+            max_samples: 50_000_000,
             max_points: 11_000,
             max_request_bytes: 1 << 20,
             max_index_series: 5_000_000,
@@ -120,6 +133,8 @@ impl Config {
         let positive = [
             ("query.timeout_ms", self.timeout_ms),
             ("query.max_concurrent_queries", self.max_concurrent_queries as u64),
+            ("query.max_concurrent_queries_per_tenant", self.max_concurrent_queries_per_tenant as u64),
+            ("query.max_samples", self.max_samples),
             ("query.max_series", self.max_series as u64),
             ("query.max_windows", self.max_windows as u64),
             ("query.max_points", self.max_points as u64),

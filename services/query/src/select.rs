@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use hashbrown::HashMap;
+use parking_lot::Mutex;
 use tidegate_codec::stored::decode_chunk;
 use tidegate_coldstore::Archive;
 use tidegate_hotstore::HotStore;
 use tidegate_model::time::{DAY_MS, HOUR_MS, day_of, hour_of, hour_start_ms, minute_of, window_start_ms};
 use tidegate_model::{Labels, METRIC_NAME, MetricId, Row, TenantId, Window};
 use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, SourceError};
+use tokio::time::Instant;
 
 use crate::archived::{self, Archived};
 use crate::error::Error;
+use crate::explain::{Explained, Read};
 use crate::fragments::{Fragment, merge};
 use crate::held::HeldHours;
 use crate::index::{Days, Found, SeriesIndex};
@@ -49,6 +52,15 @@ impl SeriesSource for Loaded {
     }
 }
 
+impl Loaded {
+    /// Series and samples of all selectors.
+    pub fn size(&self) -> (u64, u64) {
+        let series = || self.selections.iter().flat_map(|(_, series)| series);
+        let samples = series().flat_map(|one| &one.windows).map(|window| u64::from(window.value.samples())).sum();
+        (series().count() as u64, samples)
+    }
+}
+
 /// Reads for one query.
 pub(crate) struct Loader<'a> {
     pub store: &'a dyn HotStore,
@@ -66,6 +78,7 @@ pub(crate) struct Loader<'a> {
     pub windows: AtomicUsize,
     /// Of the longest windows that were read from the archive; 0: none.
     pub coarsest_window_ms: AtomicI64,
+    pub explained: Mutex<Explained>,
 }
 
 /// Windows of one series.
@@ -145,10 +158,19 @@ impl Loader<'_> {
         without: &BTreeSet<u32>,
         gathered: &mut BTreeMap<Labels, Gathered>,
     ) -> Result<(), Error> {
+        let began = Instant::now();
         let left = self.max_windows.saturating_sub(self.windows.load(Ordering::Relaxed));
         let read = archived::read(self.archive, tenant, matchers, times, without, left).await?;
-        let Archived { series, coarsest } = read.ok_or(Error::TooManyWindows { limit: self.max_windows })?;
-        self.count(series.values().map(Vec::len).sum())?;
+        let Archived { series, coarsest, objects } = read.ok_or(Error::TooManyWindows { limit: self.max_windows })?;
+        let windows = series.values().map(Vec::len).sum();
+        self.count(windows)?;
+        self.explained.lock().archive.add(Read {
+            series: series.len() as u64,
+            units: objects,
+            windows: windows as u64,
+            took: began.elapsed(),
+            ..Read::default()
+        });
         if let Some(tier) = coarsest {
             self.coarsest_window_ms.fetch_max(tier.window_ms(), Ordering::Relaxed);
         }
@@ -174,11 +196,15 @@ impl Loader<'_> {
         };
         let known = i64::from(*days.start()) * DAY_MS..(i64::from(*days.end()) + 1) * DAY_MS;
         let times = times.start.max(known.start)..times.end.min(known.end);
+        let began = Instant::now();
         let Live { found, ids, fragments } = self.read_live(tenant, matchers, days, times.clone()).await?;
+        let windows = fragments.iter().map(Vec::len).sum();
+        let (series, took) = (found.len() as u64, began.elapsed());
+        self.explained.lock().tail.add(Read { series, windows: windows as u64, took, ..Read::default() });
         if found.is_empty() {
             return Ok(());
         }
-        self.count(fragments.iter().map(Vec::len).sum())?;
+        self.count(windows)?;
         let fragments = self.read_store(tenant, &ids, times, fragments).await?;
         for (Found { labels, .. }, mut fragments) in found.into_iter().zip(fragments) {
             if !fragments.is_empty() {
@@ -216,6 +242,8 @@ impl Loader<'_> {
         times: Range<i64>,
         mut fragments: Vec<Vec<Fragment>>,
     ) -> Result<Vec<Vec<Fragment>>, Error> {
+        let began = Instant::now();
+        let mut read = Read { series: ids.len() as u64, ..Read::default() };
         let positions: Arc<HashMap<MetricId, usize>> = Arc::new(ids.iter().copied().zip(0..).collect());
         let last = minute_of(times.end - 1);
         let minutes_per_read = u32::try_from(ROWS_PER_READ / ids.len()).unwrap_or(u32::MAX).max(1);
@@ -223,6 +251,8 @@ impl Loader<'_> {
         while minute <= last {
             let until = minute.saturating_add(minutes_per_read).min(last.saturating_add(1));
             let rows = self.store.read_rows(tenant, ids, minute..until).await?;
+            read.units += rows.len() as u64;
+            read.size_bytes += rows.iter().map(|row| row.chunk.len() as u64).sum::<u64>();
             let added;
             if rows.len() <= DECODE_IN_PLACE_ROWS {
                 added = decode(&rows, &positions, &times, &mut fragments)?;
@@ -235,8 +265,11 @@ impl Loader<'_> {
                 .await?;
             }
             self.count(added)?;
+            read.windows += added as u64;
             minute = until;
         }
+        read.took = began.elapsed();
+        self.explained.lock().store.add(read);
         Ok(fragments)
     }
 

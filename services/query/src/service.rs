@@ -13,15 +13,16 @@ use tidegate_hotstore::HotStore;
 use tidegate_model::TenantId;
 use tidegate_model::time::{HOUR_MS, WINDOW_MS, hour_of};
 use tidegate_promql::{EvalError, Evaluated, Expr, Limits, Range, evaluate, selections};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
 use crate::error::Error;
+use crate::explain::Explained;
 use crate::held::HeldHours;
 use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::select::{Cut, Loader, in_background};
 use crate::tail::Tail;
 
@@ -36,7 +37,8 @@ pub(crate) struct Query {
     pub metrics: Arc<Metrics>,
     /// Cancelled when the target stops; streams end then.
     pub stopping: CancellationToken,
-    places: Arc<Semaphore>,
+    pub started: Instant,
+    pub places: Arc<Places>,
     streams: Mutex<HashMap<TenantId, usize>>,
 }
 
@@ -65,8 +67,10 @@ impl Query {
         metrics: Arc<Metrics>,
         stopping: CancellationToken,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(config.max_concurrent_queries));
-        Self { config, log, store, archive, index, tail, held, metrics, stopping, places, streams: Mutex::default() }
+        let places = Arc::new(Places::new(&config));
+        let started = Instant::now();
+        let streams = Mutex::default();
+        Self { config, log, store, archive, index, tail, held, metrics, stopping, started, places, streams }
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -89,6 +93,11 @@ impl Query {
     /// Evaluates an expression, waiting for a place first. Dropping the future
     /// ends the evaluation soon after.
     pub async fn run(&self, task: Task) -> Result<Evaluated, Error> {
+        Ok(self.run_explained(task).await?.0)
+    }
+
+    /// Likewise, and tells what that took.
+    pub async fn run_explained(&self, task: Task) -> Result<(Evaluated, Explained), Error> {
         self.require_ready()?;
         let began = Instant::now();
         let after = task.timeout.min(self.config.timeout());
@@ -108,12 +117,12 @@ impl Query {
         })
     }
 
-    async fn run_within(&self, task: Task, deadline: Instant) -> Result<Evaluated, Error> {
-        let limit = self.config.max_concurrent_queries;
-        let wait = Duration::from_millis(self.config.queue_wait_ms);
-        let place = tokio::time::timeout(wait, self.places.clone().acquire_owned()).await;
-        let place = place.map_err(|_| Error::Busy { limit })?.map_err(|_| Error::Stopping)?;
+    async fn run_within(&self, task: Task, deadline: Instant) -> Result<(Evaluated, Explained), Error> {
+        let began = Instant::now();
+        let place = self.places.take(&task.tenant).await?;
+        let waited = began.elapsed();
         let running = Running::begin(self.metrics.clone());
+        let began = Instant::now();
         let loader = Loader {
             store: &*self.store,
             archive: &self.archive,
@@ -126,10 +135,12 @@ impl Query {
             max_windows: self.config.max_windows,
             windows: AtomicUsize::new(0),
             coarsest_window_ms: AtomicI64::new(0),
+            explained: Mutex::default(),
         };
         let loaded = loader.load(&task.tenant, selections(&task.expr, &task.range), task.cut).await?;
         self.metrics.loaded_windows.inc_by(loader.windows.into_inner() as u64);
         let coarsest_window_ms = loader.coarsest_window_ms.into_inner();
+        let read = Explained { waited, loaded: began.elapsed(), ..loader.explained.into_inner() };
 
         // The place is given back when the evaluation really ends, not when
         // its client goes away.
@@ -137,14 +148,18 @@ impl Query {
         let flag = abandoned.0.clone();
         let limits = Limits {
             max_series: self.config.max_series,
+            max_samples: self.config.max_samples,
             max_steps: self.config.max_points,
             expired: Arc::new(move || flag.load(Ordering::Relaxed) || Instant::now() >= deadline),
             ..Limits::default()
         };
         let Task { expr, range, .. } = task;
-        let mut evaluated = in_background(move || {
+        let (mut evaluated, explained) = in_background(move || {
             let _held = (place, running);
-            Ok(evaluate(&expr, &range, &loaded, &limits)?)
+            let began = Instant::now();
+            let evaluated = evaluate(&expr, &range, &loaded, &limits)?;
+            let (series, samples) = loaded.size();
+            Ok((evaluated, Explained { series, samples, evaluated: began.elapsed(), ..read }))
         })
         .await?;
         if coarsest_window_ms > WINDOW_MS {
@@ -155,7 +170,7 @@ impl Query {
         if self.index.is_full() {
             evaluated.warnings.push("the series index is full: series may be missing".into());
         }
-        Ok(evaluated)
+        Ok((evaluated, explained))
     }
 
     /// A place among the tenant's streams, kept until the answer is dropped.

@@ -1,8 +1,11 @@
 //! The target as a whole, over HTTP.
 
+mod anywhere;
 mod api;
 mod bad_input;
 mod held;
+mod hostile;
+mod limits;
 mod seam;
 mod streams;
 mod tiers;

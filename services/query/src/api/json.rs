@@ -8,17 +8,33 @@ use http::{HeaderValue, header};
 use tidegate_model::Labels;
 use tidegate_promql::{HistogramValue, InstantSample, QueryValue, RangeSeries, SampleValue};
 
+use crate::explain::Explained;
+
 /// A JSON text being written.
 #[derive(Default)]
 pub(crate) struct Json(Vec<u8>);
 
 /// An answer with `data`.
 pub(crate) fn success(data: impl FnOnce(&mut Json), warnings: &[String], infos: &[String]) -> Response {
+    explained(data, warnings, infos, None)
+}
+
+/// Likewise, with what it took where that was asked for.
+pub(super) fn explained(
+    data: impl FnOnce(&mut Json),
+    warnings: &[String],
+    infos: &[String],
+    explained: Option<&Explained>,
+) -> Response {
     let mut json = Json::default();
     json.raw(r#"{"status":"success","data":"#);
     data(&mut json);
     json.notes("warnings", warnings);
     json.notes("infos", infos);
+    if let Some(explained) = explained {
+        json.raw(r#","explain":"#);
+        explained.write(&mut json);
+    }
     json.raw("}");
     let content_type = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, content_type)], json.0).into_response()

@@ -79,6 +79,15 @@ impl Ask {
         .map(|timeout| timeout.min(longest))
     }
 
+    /// `1` or `true`; none and `0` and `false` are no.
+    pub fn flag(&self, name: &'static str) -> Result<bool, Error> {
+        match self.get(name) {
+            None | Some("0" | "false") => Ok(false),
+            Some("1" | "true") => Ok(true),
+            Some(other) => Err(Error::Parameter { name, reason: format!("{other:?} is neither 1 nor 0") }),
+        }
+    }
+
     /// A count; 0 and none mean no limit.
     pub fn limit(&self, name: &'static str) -> Result<usize, Error> {
         let reason = |text: &str| format!("{text:?} is not a whole number of 0 or more");

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use tidegate_promql::{QueryValue, Range};
+use tidegate_promql::{Evaluated, QueryValue, Range};
 
-use super::{Ask, success};
+use super::Ask;
+use super::json::explained;
 use crate::error::Error;
 use crate::select::Cut;
 use crate::service::{Query, Task};
@@ -15,13 +16,15 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let time_ms = ask.time_ms("time")?.unwrap_or_else(|| query.now_ms());
     let timeout = ask.timeout(query.config.timeout())?;
     let limit = ask.limit("limit")?;
+    let explain = ask.flag("explain")?;
     let range = Range { start_ms: time_ms, end_ms: time_ms, step_ms: 0 };
     let task = Task { tenant: ask.tenant, expr, range, cut: Cut::None, timeout };
-    let mut evaluated = query.run(task).await?;
+    let (mut evaluated, took) = query.run_explained(task).await?;
     if truncate(&mut evaluated.value, limit) {
         evaluated.warnings.push(super::TRUNCATED.into());
     }
-    Ok(success(|json| json.value(&evaluated.value, time_ms), &evaluated.warnings, &evaluated.infos))
+    let Evaluated { value, warnings, infos } = evaluated;
+    Ok(explained(|json| json.value(&value, time_ms), &warnings, &infos, explain.then_some(&took)))
 }
 
 /// `true` when something was cut off.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use tidegate_model::Labels;
-use tidegate_promql::{QueryValue, Range, RangeSeries, SampleValue, ValueType};
+use tidegate_promql::{Evaluated, QueryValue, Range, RangeSeries, SampleValue, ValueType};
 
+use super::Ask;
+use super::json::explained;
 use super::query::truncate;
-use super::{Ask, success};
 use crate::error::Error;
 use crate::select::Cut;
 use crate::service::{Query, Task};
@@ -20,13 +21,15 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     }
     let timeout = ask.timeout(query.config.timeout())?;
     let limit = ask.limit("limit")?;
+    let explain = ask.flag("explain")?;
     let task = Task { tenant: ask.tenant, expr, range, cut: Cut::None, timeout };
-    let mut evaluated = query.run(task).await?;
+    let (mut evaluated, took) = query.run_explained(task).await?;
     evaluated.value = as_matrix(evaluated.value);
     if truncate(&mut evaluated.value, limit) {
         evaluated.warnings.push(super::TRUNCATED.into());
     }
-    Ok(success(|json| json.value(&evaluated.value, range.end_ms), &evaluated.warnings, &evaluated.infos))
+    let Evaluated { value, warnings, infos } = evaluated;
+    Ok(explained(|json| json.value(&value, range.end_ms), &warnings, &infos, explain.then_some(&took)))
 }
 
 fn range(ask: &Ask, max_points: usize) -> Result<Range, Error> {
