@@ -1,9 +1,12 @@
 //! Builds the selected targets on the adapters that they need.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use axum::Router;
 use prometheus_client::registry::Registry;
 use tidegate_eventlog::wall_clock;
+use tidegate_runtime::failpoint::Failpoint;
 use tidegate_runtime::{Health, Target, TaskError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -14,6 +17,7 @@ use crate::background::starting_on;
 use crate::banner::reachable;
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::failpoints;
 use crate::targets::{Name, Selection, TABLE};
 use crate::verify;
 
@@ -24,6 +28,8 @@ pub struct Shared {
     pub failures: mpsc::Sender<TaskError>,
     /// Where targets run that no client waits for.
     pub background: Handle,
+    /// Where a test wants the process to die.
+    pub failpoint: Option<Arc<Failpoint>>,
 }
 
 /// Targets that run, and what the ports serve for them.
@@ -48,6 +54,7 @@ pub async fn targets(
 ) -> anyhow::Result<Assembly> {
     let adapters =
         if selection.needs_adapters() { Some(adapters::open(config, data_dir, &shared.health)?) } else { None };
+    let adapters = adapters.map(|adapters| failpoints::around(adapters, shared.failpoint.as_ref()));
     let mut assembly = Assembly { targets: Vec::new(), http: Router::new(), grpc: None, adapters: adapters.clone() };
     if let Some(adapters) = adapters {
         assembly.http = verify::router(adapters.clone(), config.partitions());
@@ -56,7 +63,7 @@ pub async fn targets(
         }
     }
     if let Some(config) = agent_config(selection, config) {
-        let Shared { registry, health, failures, background } = shared;
+        let Shared { registry, health, failures, background, .. } = shared;
         let built = tidegate_agent::build(config, data_dir.path(), registry, health, failures.clone());
         let built = starting_on(background, built).await;
         assembly.add(built.context("starting the agent")?);
@@ -73,7 +80,7 @@ async fn on_adapters(
     assembly: &mut Assembly,
 ) -> anyhow::Result<()> {
     let Adapters { log, store, archive } = adapters;
-    let Shared { registry, health, failures, background } = shared;
+    let Shared { registry, health, failures, background, .. } = shared;
     let failures = failures.clone();
     match name {
         Name::Gateway => {

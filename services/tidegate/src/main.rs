@@ -8,6 +8,7 @@ mod banner;
 mod cli;
 mod config;
 mod data_dir;
+mod failpoints;
 mod process;
 mod targets;
 mod verify;
@@ -49,8 +50,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let selection = target.selection();
             selection.check()?;
             let logs = start_logs(&config)?;
+            let failpoint = failpoints::from_environment()?;
             let background = background::runtime().context("starting background threads")?;
-            let ended = on_threads(process::run(selection, config, logs, background.handle()));
+            let ended = on_threads(process::run(selection, config, logs, background.handle(), failpoint));
             background.shutdown_background();
             ended
         }

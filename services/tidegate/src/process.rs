@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use axum::Router;
 use axum::http::StatusCode;
 use prometheus_client::registry::Registry;
+use tidegate_runtime::failpoint::Failpoint;
 use tidegate_runtime::server::{self, ListenError, Protocol, Server, ServerMetrics};
 use tidegate_runtime::shutdown::{self, Signals};
 use tidegate_runtime::telemetry::Shape;
@@ -37,6 +38,7 @@ pub async fn run(
     mut config: Config,
     logs: Shape,
     background: &Handle,
+    failpoint: Option<Arc<Failpoint>>,
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("installing signal handlers")?;
     let mut data_dir = DataDir::create(&config.data_dir)?;
@@ -51,6 +53,7 @@ pub async fn run(
         health: Health::new(),
         failures: failures.clone(),
         background: background.clone(),
+        failpoint,
     };
     let ending = shared.health.part("process");
     process_metrics::register(&mut shared.registry);

@@ -10,7 +10,7 @@ use crate::tree::{File, files, root};
 /// Paths below the project's own folders, wherever they stand in a text.
 fn paths(text: &str) -> Vec<String> {
     let pattern =
-        r"(?:^|[^\w./:-])((?:proto|schemas|services|testkit|e2e|tidy|load-tests|docs|infra|helm|\.ci)/[\w./-]*)";
+        r"(?:^|[^\w./:-])((?:proto|schemas|services|testkit|e2e|tidy|load-tests|chaos|docs|infra|helm|\.ci)/[\w./-]*)";
     let pattern = Regex::new(pattern).expect("a pattern");
     let found = pattern.captures_iter(text).map(|captures| captures[1].trim_end_matches(['.', '/', '-']).to_owned());
     found.collect()

@@ -103,7 +103,7 @@ fn adapters_in_the_binary_only(edges: &[Edge]) -> Vec<String> {
 }
 
 fn products_without_test_crates(edges: &[Edge]) -> Vec<String> {
-    let tests = ["tidegate-testkit", "tidegate-e2e", "tidegate-tidy", "tidegate-load-tests"];
+    let tests = ["tidegate-testkit", "tidegate-e2e", "tidegate-tidy", "tidegate-load-tests", "tidegate-chaos"];
     let bad = |edge: &&Edge| {
         tests.contains(&edge.to.as_str()) && edge.use_ == Use::Shipped && !tests.contains(&edge.from.as_str())
     };

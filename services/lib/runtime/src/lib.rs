@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod backoff;
 pub mod config;
+pub mod failpoint;
 pub mod health;
 pub mod process_metrics;
 pub mod server;

@@ -1,0 +1,260 @@
+//! Clients that push whole numbers and remember what became of each.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use tidegate_testkit::{Series, now_ms};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::push::{Answer, Batch, Gateway, Protocol};
+use crate::random::Random;
+use crate::tally::{Cell, Tally};
+
+pub const LIVE: &str = "chaos_live";
+pub const PAST: &str = "chaos_past";
+
+const HOUR_MS: i64 = 3_600_000;
+/// A batch that is still not acknowledged then ends the run as failed: nothing may stay unknown.
+const BATCH_LIMIT: Duration = Duration::from_secs(300);
+/// Pauses of a client that had no answer, unless it was told how long to wait.
+const RETRY_MS: std::ops::Range<u64> = 50..500;
+
+/// What the clients do, the same for all of a run.
+#[derive(Clone, Debug)]
+pub struct Habits {
+    pub clients: u64,
+    pub live_series: u64,
+    pub past_series: u64,
+    /// Of each kind, in a batch.
+    pub batch_series: u64,
+    pub pause_ms: u64,
+    /// Of a thousand answers, so many are lost: half on their way, half with the request under way.
+    pub lost_answers_per_mille: u64,
+    /// Of a thousand batches that were acknowledged, so many come four times more.
+    pub repeated_per_mille: u64,
+    /// Event times of past series, in ms before the begin of the hour.
+    pub past_ms: std::ops::Range<i64>,
+    /// Of a thousand live samples, so many are up to five minutes early or late.
+    pub displaced_per_mille: u64,
+    /// Of a thousand batches, so many hold a sample that must be refused.
+    pub refusable_per_mille: u64,
+    /// How far the clients' clocks are ahead, in ms.
+    pub clock_ahead_ms: i64,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            clients: 5,
+            live_series: 24,
+            past_series: 12,
+            batch_series: 6,
+            pause_ms: 60,
+            lost_answers_per_mille: 20,
+            repeated_per_mille: 10,
+            past_ms: 0..HOUR_MS,
+            displaced_per_mille: 20,
+            refusable_per_mille: 5,
+            clock_ahead_ms: 0,
+        }
+    }
+}
+
+/// What became of a run's samples.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    pub acknowledged: Tally,
+    pub refused: u64,
+    pub batches: u64,
+    pub retries: u64,
+}
+
+/// Clients at work.
+pub struct Clients {
+    tasks: Vec<JoinHandle<anyhow::Result<Outcome>>>,
+    stop: CancellationToken,
+    pub live_series: u64,
+}
+
+impl Clients {
+    pub fn start(gateways: &[Gateway], habits: &Habits, random: &mut Random) -> Self {
+        let stop = CancellationToken::new();
+        let tasks = (0..habits.clients).map(|number| {
+            let mut random = random.fork();
+            let protocol = match number % 5 {
+                3 => Protocol::Json,
+                4 => Protocol::RemoteWrite,
+                _ => Protocol::Native,
+            };
+            let client = Client {
+                number,
+                protocol,
+                session: std::array::from_fn(|_| random.below(256) as u8),
+                sequence: 0,
+                gateways: gateways.to_vec(),
+                habits: habits.clone(),
+                random,
+                // Whole hours, and all event times of the past, are fixed when the run begins.
+                hour_ms: now_ms().div_euclid(HOUR_MS) * HOUR_MS,
+                last_ms: 0,
+                times: HashMap::new(),
+                outcome: Outcome::default(),
+            };
+            tokio::spawn(client.run(stop.clone()))
+        });
+        Self { tasks: tasks.collect(), stop, live_series: habits.clients * habits.live_series }
+    }
+
+    /// Lets each client have its last batch acknowledged.
+    pub async fn finish(self) -> anyhow::Result<Outcome> {
+        self.stop.cancel();
+        let mut all = Outcome::default();
+        for task in self.tasks {
+            let one = task.await??;
+            all.acknowledged.merge(one.acknowledged);
+            all.refused += one.refused;
+            all.batches += one.batches;
+            all.retries += one.retries;
+        }
+        Ok(all)
+    }
+}
+
+struct Client {
+    number: u64,
+    protocol: Protocol,
+    session: [u8; 16],
+    sequence: u64,
+    gateways: Vec<Gateway>,
+    habits: Habits,
+    random: Random,
+    hour_ms: i64,
+    last_ms: i64,
+    times: HashMap<String, HashSet<i64>>,
+    outcome: Outcome,
+}
+
+/// A sample as it is remembered: its series' label `id`, its time, its value.
+type Sent = (String, i64, i64);
+
+impl Client {
+    async fn run(mut self, stop: CancellationToken) -> anyhow::Result<Outcome> {
+        while !stop.is_cancelled() {
+            self.sequence += 1;
+            let (series, sent) = self.make();
+            let batch = Batch::new(self.protocol, self.session, self.sequence, &series)?;
+            let refused = self.push(&batch).await?;
+            self.note(&sent, &refused);
+            if self.random.strikes(self.habits.repeated_per_mille) {
+                // What comes again is no news, and is answered the same.
+                for _ in 0..4 {
+                    self.push(&batch).await?;
+                }
+            }
+            let pause = Duration::from_millis(self.habits.pause_ms / 2 + self.random.below(self.habits.pause_ms));
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        Ok(self.outcome)
+    }
+
+    /// Sends a batch until it is answered for good; the places that were refused.
+    async fn push(&mut self, batch: &Batch) -> anyhow::Result<Vec<usize>> {
+        let begin = Instant::now();
+        loop {
+            let Some(gateway) = self.random.pick(&self.gateways).cloned() else { bail!("there is no gateway") };
+            let (why, wait) = match self.send(&gateway, batch).await {
+                Answer::Taken { refused } => {
+                    self.outcome.batches += 1;
+                    return Ok(refused);
+                }
+                Answer::Refused(why) => bail!("client {}: a good batch was refused: {why}", self.number),
+                Answer::Again { why, wait } => (why, wait),
+            };
+            if begin.elapsed() > BATCH_LIMIT {
+                bail!("client {}: a batch was not acknowledged within {BATCH_LIMIT:?}: {why}", self.number);
+            }
+            self.outcome.retries += 1;
+            let pause = RETRY_MS.start + self.random.below(RETRY_MS.end - RETRY_MS.start);
+            tokio::time::sleep(wait.unwrap_or(Duration::from_millis(pause))).await;
+        }
+    }
+
+    async fn send(&mut self, gateway: &Gateway, batch: &Batch) -> Answer {
+        let lost = || Answer::Again { why: "the answer was lost on purpose".into(), wait: Some(Duration::ZERO) };
+        if !self.random.strikes(self.habits.lost_answers_per_mille) {
+            return gateway.send(batch).await;
+        }
+        if self.random.strikes(500) {
+            gateway.send(batch).await;
+        } else {
+            let patience = Duration::from_millis(self.random.below(30));
+            tokio::time::timeout(patience, gateway.send(batch)).await.ok();
+        }
+        lost()
+    }
+
+    fn note(&mut self, sent: &[Sent], refused: &[usize]) {
+        for (index, (id, time_ms, value)) in sent.iter().enumerate() {
+            if refused.contains(&index) {
+                self.outcome.refused += 1;
+            } else {
+                self.outcome.acknowledged.add(id, *time_ms, Cell { samples: 1, sum: *value });
+            }
+        }
+    }
+
+    /// One sample of each of some series, live ones and past ones in turn.
+    fn make(&mut self) -> (Vec<Series>, Vec<Sent>) {
+        let habits = self.habits.clone();
+        // Two batches of a series never have the same time.
+        self.last_ms = (now_ms() + habits.clock_ahead_ms).max(self.last_ms + 1);
+        let mut sent: Vec<(&str, Sent)> = Vec::new();
+        for place in 0..habits.batch_series {
+            let turn = self.sequence * habits.batch_series + place;
+            let value = i64::try_from(1 + turn % 100_003).unwrap_or(1);
+            if let Some(index) = turn.checked_rem(habits.live_series) {
+                let live_ms = self.last_ms + self.displacement();
+                let sample = self.at_its_own_time(format!("live-{}-{index}", self.number), live_ms, value);
+                sent.push((LIVE, sample));
+            }
+            if let Some(index) = turn.checked_rem(habits.past_series) {
+                let before = habits.past_ms.end - habits.past_ms.start;
+                let before = self.random.below(before.max(1).cast_unsigned()).cast_signed() + habits.past_ms.start;
+                let past_ms = self.hour_ms - 1 - before;
+                let sample = self.at_its_own_time(format!("past-{}-{index}", self.number), past_ms, value);
+                sent.push((PAST, sample));
+            }
+        }
+        if self.random.strikes(habits.refusable_per_mille) {
+            // A week old: the door takes six days.
+            let old_ms = self.last_ms - 7 * 24 * HOUR_MS;
+            sent.push((PAST, (format!("old-{}", self.number), old_ms, 1)));
+        }
+        let series = sent
+            .iter()
+            .map(|(name, (id, time_ms, value))| Series::new(name, &[("id", id)]).at(*time_ms, *value as f64));
+        (series.collect(), sent.into_iter().map(|(_, sample)| sample).collect())
+    }
+
+    /// No series has two samples of one time: of those PromQL takes one.
+    fn at_its_own_time(&mut self, id: String, mut time_ms: i64, value: i64) -> Sent {
+        let times = self.times.entry(id.clone()).or_default();
+        while !times.insert(time_ms) {
+            time_ms -= 1;
+        }
+        (id, time_ms, value)
+    }
+
+    fn displacement(&mut self) -> i64 {
+        const FURTHEST_MS: i64 = 300_000;
+        if !self.random.strikes(self.habits.displaced_per_mille) {
+            return 0;
+        }
+        self.random.below(FURTHEST_MS.cast_unsigned() * 2).cast_signed() - FURTHEST_MS
+    }
+}
