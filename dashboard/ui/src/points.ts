@@ -19,8 +19,9 @@ export function fromSeries(series: Series[]): Map<string, Line> {
   return lines;
 }
 
-/** Adds a live step, and forgets what is older than `oldest`. */
+/** Puts a live step in the place of what was there at its time, and forgets what is older than `oldest`. */
 export function addStep(lines: Map<string, Line>, step: Step, oldest: number): void {
+  for (const { points } of lines.values()) points.delete(step.time);
   for (const { metric, value } of step.result) {
     if (value === undefined) continue;
     const name = seriesName(metric);

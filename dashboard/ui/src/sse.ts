@@ -12,6 +12,8 @@ export class SseParser {
   private data: string[] = [];
   /** Stays as it is until an event has another one. */
   private id = '';
+  /** How long the server wants a client to wait before it connects again. */
+  retryMs: number | undefined;
 
   /** The events that this piece completes. */
   push(piece: string): ServerEvent[] {
@@ -31,6 +33,7 @@ export class SseParser {
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (field === 'event') this.event = value;
     else if (field === 'data') this.data.push(value);
+    else if (field === 'retry' && /^\d+$/.test(value)) this.retryMs = Number(value);
     else if (field === 'id' && !value.includes('\0')) this.id = value;
     return undefined;
   }

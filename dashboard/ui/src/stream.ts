@@ -9,6 +9,12 @@ export interface Step {
   time: number;
   result: { metric: Labels; value?: string; histogram?: Histogram }[];
 }
+/** What the server sends for a step: labels of the series that are new to this connection, and points by their keys. */
+interface StepEvent {
+  time: number;
+  series?: Record<string, Labels>;
+  points: [key: string, value: string | Histogram][];
+}
 export interface Listener {
   step: (step: Step) => void;
   state: (state: LiveState, detail?: string) => void;
@@ -18,9 +24,34 @@ const LONGEST_PAUSE_MS = 8_000;
 /** The server sends a comment each 5 s; a connection that is silent for much longer is dead. */
 const SILENCE_MS = 20_000;
 
+/** Puts the labels back to the points of one connection's events. */
+export class Decoder {
+  private series = new Map<string, Labels>();
+
+  step(data: string): Step {
+    const { time, series, points } = JSON.parse(data) as StepEvent;
+    for (const [key, labels] of Object.entries(series ?? {})) this.series.set(key, labels);
+    const metric = (key: string) => this.series.get(key) ?? {};
+    const result = points.map(([key, point]) =>
+      typeof point === 'string' ? { metric: metric(key), value: point } : { metric: metric(key), histogram: point },
+    );
+    // A step tells again what the one before it did not have, so no more needs to be kept.
+    this.series = new Map(points.map(([key]) => [key, metric(key)]));
+    return { time, result };
+  }
+
+  /** Has all its labels itself. */
+  correction(data: string): Step {
+    return new Decoder().step(data);
+  }
+}
+
 export class LiveQuery {
   private readonly abort = new AbortController();
   private lastId = '';
+  private decoder = new Decoder();
+  /** The server's wish: how long to wait before the next connection. */
+  private retryMs = 500;
 
   constructor(
     private readonly query: string,
@@ -45,7 +76,7 @@ export class LiveQuery {
       }
       if (this.abort.signal.aborted) return;
       this.listener.state('reconnecting');
-      const pause = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** failures++);
+      const pause = Math.min(LONGEST_PAUSE_MS, this.retryMs * 2 ** failures++);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
@@ -70,6 +101,7 @@ export class LiveQuery {
       opened();
       this.listener.state('live');
       const parser = new SseParser();
+      this.decoder = new Decoder();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { done, value } = await reader.read();
@@ -77,6 +109,7 @@ export class LiveQuery {
         clearTimeout(timer);
         timer = setTimeout(stop, SILENCE_MS);
         for (const event of parser.push(value)) if (!this.take(event)) return false;
+        this.retryMs = parser.retryMs ?? this.retryMs;
       }
     } finally {
       clearTimeout(timer);
@@ -87,7 +120,8 @@ export class LiveQuery {
   private take({ event, id, data }: ServerEvent): boolean {
     if (this.abort.signal.aborted) return false;
     if (id) this.lastId = id;
-    if (event === 'message' || event === 'correction') this.listener.step(JSON.parse(data) as Step);
+    if (event === 'message') this.listener.step(this.decoder.step(data));
+    if (event === 'correction') this.listener.step(this.decoder.correction(data));
     if (event === 'failure') {
       this.listener.state('failed', (JSON.parse(data) as { error?: string }).error);
       return false;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { csv, percent, seriesName, short } from '../src/format';
 import { addStep, exposition, fromSeries, stepFor, table } from '../src/points';
 import { SseParser } from '../src/sse';
+import { Decoder } from '../src/stream';
 import { read, write } from '../src/url';
 
 describe('server-sent events', () => {
@@ -14,7 +15,23 @@ describe('server-sent events', () => {
         { event: 'message', id: '5', data: 'a\nb' },
         { event: 'gap', id: '5', data: '{}' },
       ]);
+      expect(parser.retryMs).toBe(2);
     }
+  });
+});
+
+describe('a stream', () => {
+  const event = (time: number, points: [string, unknown][], series?: object) => JSON.stringify({ time, series, points });
+  it('tells the labels of a series once', () => {
+    const decoder = new Decoder();
+    const histogram = { count: '1', sum: '2' };
+    expect(decoder.step(event(5, [['k1', '1'], ['k2', histogram]], { k1: { a: '1' }, k2: { a: '2' } }))).toEqual({
+      time: 5,
+      result: [{ metric: { a: '1' }, value: '1' }, { metric: { a: '2' }, histogram }],
+    });
+    expect(decoder.step(event(10, [['k1', 'NaN']])).result).toEqual([{ metric: { a: '1' }, value: 'NaN' }]);
+    expect(decoder.correction(event(5, [['k3', '4']], { k3: { a: '3' } })).result).toEqual([{ metric: { a: '3' }, value: '4' }]);
+    expect(decoder.step(event(15, [['k1', '2'], ['k3', '3']], { k3: { a: '3' } })).result[0]?.metric).toEqual({ a: '1' });
   });
 });
 
@@ -47,6 +64,9 @@ describe('points', () => {
     ]);
     addStep(lines, { time: 20, result: [{ metric: { a: '2' }, value: '4' }] }, 10);
     expect(table([...lines.values()])).toEqual([[10, 15, 20], [null, null, null], [null, 3, 4]]);
+    // A correction says what there is at its time, and that the rest is not.
+    addStep(lines, { time: 20, result: [{ metric: { a: '1' }, value: '5' }] }, 10);
+    expect(table([...lines.values()])).toEqual([[10, 15, 20], [null, null, 5], [null, 3, null]]);
   });
   it('are as many as can be seen', () => {
     expect([300, 900, 86_400].map((span) => stepFor(span))).toEqual([5, 5, 220]);

@@ -45,7 +45,7 @@ pub async fn push_until_taken(agent: &mut push::Agent, series: &[Series], limit:
 /// The time of a stream's event in milliseconds, and the sum of its values.
 pub fn event_sum(event: &sse::Event) -> anyhow::Result<(i64, f64)> {
     let data: serde_json::Value = serde_json::from_str(&event.data)?;
-    let values = data["result"].as_array().into_iter().flatten();
-    let sum = values.filter_map(|one| one["value"].as_str()?.parse::<f64>().ok()).sum();
+    let points = data["points"].as_array().into_iter().flatten();
+    let sum = points.filter_map(|point| point[1].as_str()?.parse::<f64>().ok()).sum();
     Ok((event.id.parse()?, sum))
 }

@@ -46,6 +46,10 @@ pub enum Error {
     TenantBusy { running: usize, waiting: usize },
     #[error("the tenant has {limit} open streams, which is the limit")]
     TooManyStreams { limit: usize },
+    #[error("the tenant streams {limit} different expressions, which is the limit")]
+    TooManySubjects { limit: usize },
+    #[error("all {limit} places for streams are taken; try again")]
+    AllStreamsTaken { limit: usize },
     #[error("queries are not ready yet: {0}")]
     NotReady(String),
     #[error("the process is shutting down")]
@@ -113,9 +117,9 @@ impl Error {
             ) => Kind::BadData,
             Self::Evaluation(EvalError::Timeout) => Kind::Timeout,
             Self::TooManySeries { .. } | Self::TooManyWindows { .. } | Self::Evaluation(_) => Kind::Execution,
-            Self::TooManyStreams { .. } | Self::TenantBusy { .. } => Kind::Limit,
+            Self::TooManyStreams { .. } | Self::TooManySubjects { .. } | Self::TenantBusy { .. } => Kind::Limit,
             Self::Timeout { .. } => Kind::Timeout,
-            Self::Busy { .. } | Self::NotReady(_) | Self::Stopping => Kind::Unavailable,
+            Self::Busy { .. } | Self::AllStreamsTaken { .. } | Self::NotReady(_) | Self::Stopping => Kind::Unavailable,
             Self::Log(LogError::Unavailable(_) | LogError::Overloaded) => Kind::Unavailable,
             Self::Store(StoreError::Unavailable(_)) | Self::Archive(ArchiveError::Unavailable(_)) => Kind::Unavailable,
             Self::Config(_)

@@ -88,8 +88,13 @@ pub struct Config {
     /// Web pages of these origins (`https://grafana.example.org`, or `*` for
     /// all) may ask from a browser.
     pub cors_origins: Vec<String>,
-    /// Open streams of one tenant.
+    /// Open streams of all tenants; more are answered 503.
+    pub max_streams: usize,
+    /// Open streams of one tenant; more are answered 429.
     pub max_streams_per_tenant: usize,
+    /// Of them, those that differ in expression, step or settling time: equal
+    /// ones are evaluated once and cost little.
+    pub max_stream_expressions_per_tenant: usize,
     /// How long a partition that stalls holds a stream back.
     pub stream_stall_ms: u64,
     /// How far back a stream starts or resumes.
@@ -119,7 +124,9 @@ impl Default for Config {
             tail_hold_ms: 900_000,
             slow_query_ms: 10_000,
             cors_origins: Vec::new(),
-            max_streams_per_tenant: 100,
+            max_streams: 4_000,
+            max_streams_per_tenant: 1_000,
+            max_stream_expressions_per_tenant: 200,
             stream_stall_ms: 10_000,
             stream_history_ms: 3_600_000,
             stream_slow_client_ms: 30_000,

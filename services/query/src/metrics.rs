@@ -9,10 +9,17 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::stream::Kind;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Request {
     pub endpoint: &'static str,
     pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct StreamEvent {
+    kind: &'static str,
 }
 
 pub(crate) struct Metrics {
@@ -29,8 +36,10 @@ pub(crate) struct Metrics {
     pub tail_bad_records: Counter,
     pub watermark_lag_seconds: Gauge<f64, AtomicU64>,
     pub streams: Gauge,
-    pub stream_events: Counter,
-    pub stream_lagging: Counter,
+    pub stream_expressions: Gauge,
+    pub stream_events: Family<StreamEvent, Counter>,
+    pub stream_evaluations: Counter,
+    pub stream_corrected_steps: Counter,
 }
 
 impl Metrics {
@@ -49,8 +58,10 @@ impl Metrics {
             tail_bad_records: Counter::default(),
             watermark_lag_seconds: Gauge::default(),
             streams: Gauge::default(),
-            stream_events: Counter::default(),
-            stream_lagging: Counter::default(),
+            stream_expressions: Gauge::default(),
+            stream_events: Family::default(),
+            stream_evaluations: Counter::default(),
+            stream_corrected_steps: Counter::default(),
         };
         let m = &metrics;
         let mut add = |name: &str, help: &str, metric: &dyn Registerable| metric.register(registry, name, help);
@@ -67,13 +78,19 @@ impl Metrics {
         add("tail_bad_records", "Records of the live topic that could not be read", &m.tail_bad_records);
         add("watermark_lag_seconds", "Age of the slowest partition's watermark", &m.watermark_lag_seconds);
         add("streams", "Open streams", &m.streams);
-        add("stream_events", "Events sent to streams", &m.stream_events);
-        add("stream_lagging", "Streams cut because the client was too slow", &m.stream_lagging);
+        add("stream_expressions", "Different subscriptions among the open streams", &m.stream_expressions);
+        add("stream_events", "Events sent to streams, by kind", &m.stream_events);
+        add("stream_evaluations", "Steps evaluated for streams, those that failed included", &m.stream_evaluations);
+        add("stream_corrected_steps", "Steps that late data changed after they were sent", &m.stream_corrected_steps);
         metrics
     }
 
     pub fn request(&self, endpoint: &'static str, outcome: &'static str) {
         self.requests.get_or_create(&Request { endpoint, outcome }).inc();
+    }
+
+    pub fn stream_event(&self, kind: Kind) {
+        self.stream_events.get_or_create(&StreamEvent { kind: kind.name().unwrap_or("step") }).inc();
     }
 }
 

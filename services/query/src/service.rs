@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tidegate_coldstore::Archive;
 use tidegate_eventlog::EventLog;
@@ -24,6 +23,7 @@ use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::select::{Cut, Loader, in_background};
+use crate::stream::Streams;
 use crate::tail::Tail;
 
 pub(crate) struct Query {
@@ -39,7 +39,7 @@ pub(crate) struct Query {
     pub stopping: CancellationToken,
     pub started: Instant,
     pub places: Arc<Places>,
-    streams: Mutex<HashMap<TenantId, usize>>,
+    pub streams: Streams,
 }
 
 /// Of a slow query's expression, in the log.
@@ -69,7 +69,7 @@ impl Query {
     ) -> Self {
         let places = Arc::new(Places::new(&config));
         let started = Instant::now();
-        let streams = Mutex::default();
+        let streams = Streams::default();
         Self { config, log, store, archive, index, tail, held, metrics, stopping, started, places, streams }
     }
 
@@ -171,37 +171,6 @@ impl Query {
             evaluated.warnings.push("the series index is full: series may be missing".into());
         }
         Ok((evaluated, explained))
-    }
-
-    /// A place among the tenant's streams, kept until the answer is dropped.
-    pub fn open_stream(self: &Arc<Self>, tenant: &TenantId) -> Result<StreamPlace, Error> {
-        let limit = self.config.max_streams_per_tenant;
-        let mut streams = self.streams.lock();
-        let open = streams.entry(tenant.clone()).or_default();
-        if *open >= limit {
-            return Err(Error::TooManyStreams { limit });
-        }
-        *open += 1;
-        self.metrics.streams.inc();
-        Ok(StreamPlace { query: self.clone(), tenant: tenant.clone() })
-    }
-}
-
-pub(crate) struct StreamPlace {
-    query: Arc<Query>,
-    tenant: TenantId,
-}
-
-impl Drop for StreamPlace {
-    fn drop(&mut self) {
-        self.query.metrics.streams.dec();
-        let mut streams = self.query.streams.lock();
-        if let Some(open) = streams.get_mut(&self.tenant) {
-            *open -= 1;
-            if *open == 0 {
-                streams.remove(&self.tenant);
-            }
-        }
     }
 }
 

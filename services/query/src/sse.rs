@@ -15,22 +15,24 @@ use tidegate_promql::ValueType;
 use crate::api::Ask;
 use crate::error::Error;
 use crate::service::Query;
-use crate::stream::{Message, Stream, Subscription, first_step_after};
+use crate::stream::{Begin, EventId, Message, Place, Stream, Subscription, first_step_after};
 
 const SETTLE_DEFAULT_MS: i64 = 1_000;
 const SETTLE_LONGEST_MS: i64 = 300_000;
+/// Of a wrong id, in the error.
+const SHOWN_BYTES: usize = 60;
 /// How long a browser waits before it connects again.
 const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 
 pub(crate) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let subscription = subscription(&query, &ask)?;
-    let place = query.open_stream(&subscription.tenant)?;
+    let Subscription { tenant, expr, step_ms, settle_ms, .. } = &subscription;
+    let place = Place::take(&query, tenant, expr.clone(), [*step_ms, *settle_ms])?;
     let heartbeat = Duration::from_millis(query.config.stream_heartbeat_ms);
-    let stopping = query.stopping.clone();
-    let live = Stream::new(query, place, subscription);
+    let live = Stream::new(place, &subscription);
     let messages = stream::unfold(live, |mut live| async move { Some((live.next().await?, live)) });
     let opening = stream::iter([Event::default().retry(RECONNECT_AFTER)]);
-    let events = opening.chain(messages.map(event)).take_until(stopping.cancelled_owned()).map(Ok::<_, Infallible>);
+    let events = opening.chain(messages.map(event)).map(Ok::<_, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(heartbeat).text("alive")).into_response();
     // Asks proxies not to hold events back.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -38,15 +40,17 @@ pub(crate) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
 }
 
 fn event(message: Message) -> Event {
-    let event = Event::default().data(message.data);
-    let event = match message.event {
-        Some(name) => event.event(name),
-        None => event,
-    };
-    match message.id {
-        Some(id) => event.id(id.to_string()),
-        None => event,
+    let mut event = Event::default();
+    if let Some(name) = message.kind.name() {
+        event = event.event(name);
     }
+    if let Some(id) = message.id {
+        event = event.id(id.to_string());
+    }
+    if let Some(retry) = message.retry {
+        event = event.retry(retry);
+    }
+    event.data(message.data)
 }
 
 fn subscription(query: &Query, ask: &Ask) -> Result<Subscription, Error> {
@@ -63,40 +67,37 @@ fn subscription(query: &Query, ask: &Ask) -> Result<Subscription, Error> {
     if !(SETTLE_DEFAULT_MS..=SETTLE_LONGEST_MS).contains(&settle_ms) {
         return Err(Error::Parameter { name: "settle", reason: "it must be between 1s and 5m".into() });
     }
-    let next_ms = first_step(query, ask, step_ms)?;
-    Ok(Subscription { tenant: ask.tenant.clone(), expr, step_ms, settle_ms, next_ms })
+    let begin = begin(query, ask, step_ms)?;
+    Ok(Subscription { tenant: ask.tenant.clone(), expr, step_ms, settle_ms, begin })
 }
 
 /// After the last event that the client had; else the first step at or after
 /// `start`; else the next one.
-fn first_step(query: &Query, ask: &Ask, step_ms: i64) -> Result<i64, Error> {
+fn begin(query: &Query, ask: &Ask, step_ms: i64) -> Result<Begin, Error> {
     let now_ms = query.now_ms();
     if let Some(id) = last_event_id(ask)? {
-        let next_ms = first_step_after(id, step_ms);
-        if next_ms > first_step_after(now_ms, step_ms).saturating_add(HOUR_MS) {
+        if id.step_ms > now_ms.saturating_add(HOUR_MS) {
             let reason = "it lies in the future".into();
             return Err(Error::Parameter { name: "Last-Event-ID", reason });
         }
-        return Ok(next_ms);
+        return Ok(Begin::After(id));
     }
-    let Some(start_ms) = ask.time_ms("start")? else { return Ok(first_step_after(now_ms, step_ms)) };
+    let Some(start_ms) = ask.time_ms("start")? else { return Ok(Begin::At(first_step_after(now_ms, step_ms))) };
     let history_ms = i64::try_from(query.config.stream_history_ms).unwrap_or(i64::MAX);
     if start_ms < now_ms.saturating_sub(history_ms) || start_ms > now_ms.saturating_add(HOUR_MS) {
-        let reason = format!("streams start {} s back at most; query_range has what is older", history_ms / 1_000);
+        let reason =
+            format!("streams start {} s back and 1h ahead at most; query_range has what is older", history_ms / 1_000);
         return Err(Error::Parameter { name: "start", reason });
     }
-    Ok(first_step_after(start_ms - 1, step_ms))
+    Ok(Begin::At(first_step_after(start_ms - 1, step_ms)))
 }
 
 /// The header that browsers send on their own comes before the parameter,
 /// which stays the same when they connect again.
-fn last_event_id(ask: &Ask) -> Result<Option<i64>, Error> {
+fn last_event_id(ask: &Ask) -> Result<Option<EventId>, Error> {
     let header = ask.headers.get("last-event-id").map(|value| value.to_str().unwrap_or("not a text"));
     let Some(id) = header.filter(|id| !id.is_empty()).or_else(|| ask.get("last_event_id")) else { return Ok(None) };
-    let reason = || format!("{id:?} is no id of an event of this stream");
-    id.parse::<i64>()
-        .ok()
-        .filter(|id| (0..=253_402_300_799_999).contains(id))
-        .map(Some)
-        .ok_or_else(|| Error::Parameter { name: "Last-Event-ID", reason: reason() })
+    let shown = &id[..id.floor_char_boundary(SHOWN_BYTES)];
+    let reason = || format!("{shown:?} is no id of an event of this stream");
+    id.parse().map(Some).map_err(|_| Error::Parameter { name: "Last-Event-ID", reason: reason() })
 }

@@ -3,14 +3,17 @@
 
 mod follow;
 mod held;
+mod late;
 mod watermark;
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashMap;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
 use tidegate_codec::stored::{LiveRecord, LiveWindow};
 use tidegate_eventlog::{EventLog, Topic};
-use tidegate_model::time::{MINUTE_MS, minute_of, minute_start_ms};
+use tidegate_model::time::{MINUTE_MS, WINDOW_MS, minute_of, minute_start_ms};
 use tidegate_model::{Clock, MetricId, Progress, SourceId, TenantId};
 use tokio::sync::watch;
 
@@ -19,7 +22,15 @@ pub(crate) use watermark::Watermarks;
 
 use crate::fragments::Fragment;
 use crate::metrics::Metrics;
-use held::Held;
+use held::{Held, Inserted};
+use late::Late;
+
+/// A window is published when the clock has come this far past its end.
+const PUBLISHED_AFTER_MS: i64 = 1_000;
+
+/// Notes of late windows older than this are forgotten; live windows are not
+/// published when they are older than three minutes.
+const LATE_KEPT_MS: i64 = 600_000;
 
 /// By tenant and series, ascending by key.
 type Shard = HashMap<TenantId, HashMap<MetricId, Vec<Held>>>;
@@ -30,6 +41,9 @@ pub(crate) struct Tail {
     /// Of each source, up to where fragments are stored.
     stored: RwLock<HashMap<SourceId, Clock>>,
     watermarks: watch::Sender<Watermarks>,
+    /// The lowest of them, once all is read that was there at the start.
+    passed: watch::Sender<Option<i64>>,
+    late: Mutex<Late>,
     /// Of the log whose watermarks count.
     epoch: u64,
     hold_ms: i64,
@@ -43,6 +57,8 @@ impl Tail {
             shards: (0..partitions.max(1)).map(|_| RwLock::default()).collect(),
             stored: RwLock::default(),
             watermarks: watch::Sender::new(Watermarks::unknown(partitions)),
+            passed: watch::Sender::new(None),
+            late: Mutex::default(),
             epoch: log.epoch(Topic::MetricsRaw),
             hold_ms: i64::try_from(hold_ms).unwrap_or(i64::MAX),
             metrics,
@@ -54,6 +70,17 @@ impl Tail {
         self.watermarks.subscribe()
     }
 
+    /// Told when the slowest partition advances, and when the tail has caught
+    /// up: seldom, compared with [`Tail::watermarks`].
+    pub fn passed(&self) -> watch::Receiver<Option<i64>> {
+        self.passed.subscribe()
+    }
+
+    /// What changed after a watermark had promised that it would not.
+    pub fn late(&self) -> MutexGuard<'_, Late> {
+        self.late.lock()
+    }
+
     /// The tail holds everything that had been published when it was started.
     pub fn is_caught_up(&self) -> bool {
         self.watermarks.borrow().caught_up
@@ -61,6 +88,16 @@ impl Tail {
 
     pub fn set_caught_up(&self) {
         self.watermarks.send_modify(|watermarks| watermarks.caught_up = true);
+        self.tell_passed();
+    }
+
+    fn tell_passed(&self) {
+        self.passed.send_if_modified(|passed| {
+            let now = Some(self.watermarks.borrow()).filter(|marks| marks.caught_up).map(|marks| marks.lowest_ms());
+            let was = std::mem::replace(passed, now.flatten());
+            // Being caught up is news even while a partition is not known.
+            was != *passed || (now.is_some() && passed.is_none())
+        });
     }
 
     /// What each of the `wanted` series has in windows that start in
@@ -98,32 +135,50 @@ impl Tail {
     /// watermark sees the windows.
     fn apply(&self, record: LiveRecord) {
         let LiveRecord { source, watermark, windows } = record;
-        let added = self.insert(source, windows);
+        // Windows that start before this were thought to be complete.
+        let late_before_ms = {
+            let watermarks = self.watermarks.borrow();
+            let known = watermarks.of(source.partition).filter(|_| watermarks.caught_up && source.epoch == self.epoch);
+            known.map_or(i64::MIN, |clock| clock.effective_ms - PUBLISHED_AFTER_MS - WINDOW_MS + 1)
+        };
+        let added = self.insert(source, windows, late_before_ms);
         self.metrics.tail_windows.inc_by(added);
-        if source.epoch == self.epoch {
-            self.watermarks.send_if_modified(|watermarks| watermarks.advance(source.partition, watermark));
+        if source.epoch == self.epoch
+            && self.watermarks.send_if_modified(|watermarks| watermarks.advance(source.partition, watermark))
+        {
+            self.tell_passed();
         }
     }
 
     /// Returns how many windows it is more. Windows of a record are mostly of
     /// one shard and tenant, which are then looked for once.
-    fn insert(&self, source: SourceId, windows: Vec<LiveWindow>) -> i64 {
+    fn insert(&self, source: SourceId, windows: Vec<LiveWindow>, late_before_ms: i64) -> i64 {
         let mut added = 0;
         let mut windows = windows.into_iter().peekable();
         while let Some(first) = windows.next() {
             let index = self.shard_of(first.metric_id);
-            let mut shard = self.shards[index].write();
             let tenant = first.tenant.clone();
-            let series = shard.entry_ref(&tenant).or_default();
-            let mut add = |live: LiveWindow| {
-                let held = Held::new(source, live.era, live.fragment, live.window);
-                added += i64::from(held::insert(series.entry(live.metric_id).or_default(), held));
-            };
-            add(first);
-            let same = |live: &LiveWindow| self.shard_of(live.metric_id) == index && live.tenant == tenant;
-            while let Some(live) = windows.next_if(same) {
-                add(live);
+            let mut late_starts = BTreeSet::new();
+            {
+                let mut shard = self.shards[index].write();
+                let series = shard.entry_ref(&tenant).or_default();
+                let mut add = |live: LiveWindow| {
+                    let start_ms = live.window.start_ms;
+                    let held = Held::new(source, live.era, live.fragment, live.window);
+                    let inserted = held::insert(series.entry(live.metric_id).or_default(), held);
+                    added += i64::from(inserted == Inserted::New);
+                    if start_ms < late_before_ms && inserted != Inserted::Known {
+                        late_starts.insert(start_ms);
+                    }
+                };
+                add(first);
+                let same = |live: &LiveWindow| self.shard_of(live.metric_id) == index && live.tenant == tenant;
+                while let Some(live) = windows.next_if(same) {
+                    add(live);
+                }
             }
+            // After the windows, so that whoever sees the note sees them.
+            self.late.lock().note(&tenant, late_starts);
         }
         added
     }
@@ -140,7 +195,11 @@ impl Tail {
                 *through = (*through).max(progress.closed_through);
             }
         }
-        let oldest_ms = self.watermarks.borrow().highest_ms().map(|highest| highest.saturating_sub(self.hold_ms));
+        let highest_ms = self.watermarks.borrow().highest_ms();
+        if let Some(highest_ms) = highest_ms {
+            self.late.lock().forget_before(highest_ms.saturating_sub(LATE_KEPT_MS));
+        }
+        let oldest_ms = highest_ms.map(|highest| highest.saturating_sub(self.hold_ms));
         let stored = self.stored.read().clone();
         let (mut dropped, mut left) = (0u64, 0i64);
         for shard in &self.shards {

@@ -84,24 +84,34 @@ fn is_exactly_one(window: &FloatWindow) -> bool {
         && bits(window) == bits(&rebuilt)
 }
 
-/// Keeps `windows` in order; of one key the fullest stays. `true` when there
-/// is one more.
-pub(super) fn insert(windows: &mut Vec<Held>, held: Held) -> bool {
+/// What an insertion changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inserted {
+    New,
+    /// Instead of one with fewer samples.
+    Fuller,
+    /// Nothing.
+    Known,
+}
+
+/// Keeps `windows` in order; of one key the fullest stays.
+pub(super) fn insert(windows: &mut Vec<Held>, held: Held) -> Inserted {
     // Nearly always the latest.
     if windows.last().is_none_or(|last| last.order(&held) == Ordering::Less) {
         windows.push(held);
-        return true;
+        return Inserted::New;
     }
     match windows.binary_search_by(|other| other.order(&held)) {
         Ok(at) => {
             if windows[at].value.samples() < held.value.samples() {
                 windows[at] = held;
+                return Inserted::Fuller;
             }
-            false
+            Inserted::Known
         }
         Err(at) => {
             windows.insert(at, held);
-            true
+            Inserted::New
         }
     }
 }

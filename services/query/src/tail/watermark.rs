@@ -28,6 +28,10 @@ impl Watermarks {
         }
     }
 
+    pub fn of(&self, partition: u16) -> Option<Clock> {
+        self.partitions.get(usize::from(partition)).copied().flatten()
+    }
+
     /// Partitions whose watermark is before `time_ms`.
     pub fn behind(&self, time_ms: i64) -> Vec<u16> {
         let behind = |clock: &Option<Clock>| clock.is_none_or(|clock| clock.effective_ms < time_ms);
