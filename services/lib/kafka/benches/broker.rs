@@ -3,6 +3,7 @@
 //!
 //! `TIDEGATE_TEST_KAFKA` names the broker; `TIDEGATE_BENCH_KAFKA_DATA`, its data
 //! folder, is where the size on disk is read from.
+#![allow(clippy::print_stdout)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -21,7 +21,8 @@ const FRAMING_BYTES: usize = 4_096;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `host:port` of some brokers; they name the others.
+    /// `host:port` of some brokers; they name the others. Empty: the log is
+    /// not in Kafka.
     pub brokers: Vec<String>,
     /// Before the names of topics and groups.
     pub prefix: String,
@@ -71,7 +72,7 @@ pub enum Compression {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            brokers: vec!["127.0.0.1:9092".to_owned()],
+            brokers: Vec::new(),
             prefix: "tidegate-".to_owned(),
             client_id: "tidegate".to_owned(),
             partitions: 12,

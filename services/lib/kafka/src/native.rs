@@ -70,6 +70,12 @@ pub(crate) fn describe_topics<C: ClientContext>(
     names: &[&str],
     timeout: Duration,
 ) -> Result<Descriptions, DescribeError> {
+    // Alone, a description that waits for a broker keeps two threads of the
+    // library busy all the time; this question does not.
+    client.fetch_metadata(names.first().copied(), timeout).map_err(|error| match error.rdkafka_error_code() {
+        Some(code) => DescribeError::Failed(code),
+        None => DescribeError::NoAnswer,
+    })?;
     let names: Vec<CString> = names.iter().map(|name| CString::new(*name)).collect::<Result<_, _>>()?;
     let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);

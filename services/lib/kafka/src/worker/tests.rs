@@ -5,7 +5,7 @@ use super::*;
 
 #[test]
 fn stops_when_dropped_and_is_waited_for() {
-    let (ended, end) = mpsc::channel();
+    let (ended, end) = mpsc::sync_channel(1);
     let failed = ended.clone();
     let worker = Worker::start(
         "test",
@@ -26,7 +26,7 @@ fn stops_when_dropped_and_is_waited_for() {
 
 #[test]
 fn a_panic_is_told() {
-    let (failed, failure) = mpsc::channel();
+    let (failed, failure) = mpsc::sync_channel(1);
     let worker = Worker::start("test", move || failed.send(()).expect("heard"), |_| panic!("as tested"));
     assert_eq!(failure.recv_timeout(Duration::from_secs(60)), Ok(()));
     drop(worker);
