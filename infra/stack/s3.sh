@@ -27,6 +27,7 @@ fetch_newer_go() {
     cp -r --no-preserve=mode "$folder" "$STACK_CACHE/go-$GO_VERSION"
     chmod -R +x "$STACK_CACHE/go-$GO_VERSION/bin" "$STACK_CACHE/go-$GO_VERSION/pkg/tool"
     go=$STACK_CACHE/go-$GO_VERSION/bin/go
+    unset GOROOT
 }
 
 start_s3() {
