@@ -1,3 +1,4 @@
 //! The shapes of what Tidegate stores where other programs can see it.
 
+pub mod cql;
 pub mod parquet;

@@ -10,13 +10,15 @@
 //!
 //! | column | null when |
 //! |---|---|
-//! | sum_digits, sum_scale | the sum is not a decimal number of up to 9 places; more than one sample |
+//! | sum_digits | the sum is not a decimal number of up to 9 places |
+//! | min_digits, max_digits, first_digits, last_digits, increase_digits | likewise; where the column without `_digits` is null anyway |
+//! | sum_scale | the row has no digits |
 //! | sum | `sum_digits` is not: the sum is `sum_digits / 10^sum_scale`, to the bit |
 //! | sum, sum_digits, sum_scale | a window of stale markers only; cumulative histograms |
-//! | min, max | also with one sample: both are the sum |
-//! | first, last | also with one sample: both are the sum; deltas |
+//! | min, max | their digits are not; with one sample: both are the sum |
+//! | first, last | likewise; deltas |
 //! | last_offset_ms | with one sample: it is `first_offset_ms` |
-//! | increase, resets, changes | with up to two samples: they follow from first and last |
+//! | increase, resets, changes | with up to two samples: they follow from first and last; increase also where its digits are not |
 //! | stale_count, stale_offset_ms | there is no stale marker |
 //! | p50 … p999, sketch | not a delta distribution |
 //! | histogram | not a cumulative histogram |
@@ -30,8 +32,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
-/// Version of the meaning of the columns, kept in the file's metadata.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version of the meaning of the columns, kept in the file's metadata. Version
+/// 1 has no digits but those of the sum.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Names of the columns, in the order of the file.
 pub mod column {
@@ -52,10 +55,15 @@ pub mod column {
     /// The sum as a whole number: a decimal number as a double has 52 bits that
     /// look random, as digits it takes two to four times fewer bytes.
     pub const SUM_DIGITS: &str = "sum_digits";
-    /// Decimal places of `sum_digits`.
+    /// Decimal places of `sum_digits` and of the other digits.
     pub const SUM_SCALE: &str = "sum_scale";
     pub const MIN: &str = "min";
     pub const MAX: &str = "max";
+    pub const MIN_DIGITS: &str = "min_digits";
+    pub const MAX_DIGITS: &str = "max_digits";
+    pub const FIRST_DIGITS: &str = "first_digits";
+    pub const LAST_DIGITS: &str = "last_digits";
+    pub const INCREASE_DIGITS: &str = "increase_digits";
     pub const FIRST: &str = "first";
     pub const LAST: &str = "last";
     /// Milliseconds from `window_start`; likewise the other offsets.
@@ -81,6 +89,10 @@ pub mod column {
 pub const PERCENTILES: [(&str, f64); 5] =
     [(column::P50, 0.5), (column::P90, 0.9), (column::P95, 0.95), (column::P99, 0.99), (column::P999, 0.999)];
 
+/// Columns that version 1 did not have.
+pub const DIGITS: [&str; 5] =
+    [column::MIN_DIGITS, column::MAX_DIGITS, column::FIRST_DIGITS, column::LAST_DIGITS, column::INCREASE_DIGITS];
+
 /// Most decimal places of `sum_digits`. Ten to this power, and to every
 /// smaller one, is exact as a double.
 pub const MAX_SUM_SCALE: usize = 9;
@@ -92,10 +104,10 @@ pub const DUCKDB_MACRO: &str = include_str!("../sql/archive.sql");
 /// How to read the columns, for the metadata of every file: what `SUM(sum)`
 /// leaves out must not be a secret of the documentation.
 pub const READING: &str = "\
-One row is a window of one series, as long as resolution= of the path says. SUM(sum) IS NOT ENOUGH: a window of one sample has its value in \
-sum_digits / 10^sum_scale, and sum, min, max, first and last are null. \
-Fill in sum = coalesce(sum, sum_digits / pow(10, sum_scale)); where count = 1, min = max = sum, for kind float also \
-first = last = sum; last_offset_ms = coalesce(last_offset_ms, first_offset_ms). \
+One row is a window of one series, as long as resolution= of the path says. SUM(sum) IS NOT ENOUGH: where a value is a \
+decimal number it is in sum_digits / 10^sum_scale, and sum is null; likewise min, max, first, last and increase, with the \
+same sum_scale. Fill in sum = coalesce(sum, sum_digits / pow(10, sum_scale)) and so on; where count = 1, min = max = sum, \
+for kind float also first = last = sum; last_offset_ms = coalesce(last_offset_ms, first_offset_ms). \
 increase, resets and changes are null with up to two samples; p50 to p999 and sketch are of kind distribution only. \
 Offsets are ms from window_start, which is UTC. All columns: docs/archive.md of Tidegate.";
 
@@ -112,6 +124,13 @@ pub mod metadata {
     pub const PARTS: &str = "tidegate.parts";
     /// XXH3-128 of everything before the footer, in hex.
     pub const CONTENT: &str = "tidegate.content_xxh3";
+}
+
+/// The columns as version 1 had them.
+pub fn archive_schema_v1() -> SchemaRef {
+    let schema = archive_schema();
+    let fields = schema.fields().iter().filter(|field| !DIGITS.contains(&field.name().as_str()));
+    Arc::new(Schema::new(fields.cloned().collect::<Fields>()))
 }
 
 /// Physical types of the leaf columns are those of this schema; dictionaries
@@ -133,6 +152,9 @@ pub fn archive_schema() -> SchemaRef {
     fields.push(optional(column::SUM_SCALE, DataType::Int32));
     for name in [column::MIN, column::MAX, column::FIRST, column::LAST] {
         fields.push(optional(name, DataType::Float64));
+    }
+    for name in DIGITS {
+        fields.push(optional(name, DataType::Int64));
     }
     for name in [column::FIRST_OFFSET_MS, column::LAST_OFFSET_MS] {
         fields.push(optional(name, DataType::Int32));

@@ -1,68 +1,170 @@
-//! The adapters behind the ports: log, store and archive of one data folder.
-//! No other file names an adapter.
+//! The adapters behind the ports: log, store and archive, each in the data folder or in servers that processes share. No other
+//! file names an adapter.
 
 use std::sync::Arc;
 
 use anyhow::Context;
+use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
-use tidegate_coldstore::Archive;
+use tidegate_cassandra::CassandraStore;
+use tidegate_coldstore::{Archive, S3Config};
 use tidegate_embedded::{EmbeddedLog, EmbeddedStore};
 use tidegate_eventlog::{EventLog, wall_clock};
 use tidegate_hotstore::HotStore;
+use tidegate_kafka::KafkaLog;
 use tidegate_runtime::Health;
 
 use crate::background::starting_threads;
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::targets::{Need, Selection};
 use crate::watched_log::WatchedLog;
 
 /// What the libraries behind the adapters log at "info" is of no use to those
 /// who run Tidegate.
-pub const QUIET: &str = "fjall=warn,lsm_tree=warn";
+pub const QUIET: &str = "fjall=warn,lsm_tree=warn,scylla=warn";
 
-/// Section `eventlog`: one adapter each.
+/// Section `eventlog`: one adapter each. Kafka is used when its brokers are
+/// named.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     pub embedded: tidegate_embedded::LogConfig,
+    pub kafka: tidegate_kafka::Config,
 }
 
-/// Section `store`: one adapter each.
+/// Section `store`: one adapter each. Cassandra is used when its contact points
+/// are named.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     pub embedded: tidegate_embedded::StoreConfig,
+    pub cassandra: tidegate_cassandra::Config,
 }
 
-/// What the targets keep things in.
-#[derive(Clone)]
+/// Section `archive`. S3 is used when its bucket is named.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArchiveConfig {
+    pub s3: S3Config,
+}
+
+/// Where something is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the data folder of one process.
+    Folder,
+    /// In servers that all processes reach.
+    Shared,
+}
+
+/// Where the configuration puts `need`.
+pub fn place(config: &Config, need: Need) -> Place {
+    let is_shared = match need {
+        Need::Log => !config.eventlog.kafka.brokers.is_empty(),
+        Need::Store => !config.store.cassandra.contact_points.is_empty(),
+        Need::Archive => !config.archive.s3.bucket.is_empty(),
+    };
+    if is_shared { Place::Shared } else { Place::Folder }
+}
+
+/// What the targets of this process keep things in: what they need of it.
+#[derive(Clone, Default)]
 pub struct Adapters {
-    pub log: Arc<dyn EventLog>,
-    pub store: Arc<dyn HotStore>,
-    pub archive: Arc<Archive>,
+    pub log: Option<Arc<dyn EventLog>>,
+    pub store: Option<Arc<dyn HotStore>>,
+    pub archive: Option<Arc<Archive>>,
 }
 
-/// Opens log, store and archive in the data folder. Blocks.
+/// Opens what the targets of `selection` need.
 ///
 /// # Errors
 /// Naming the one that cannot be opened.
-pub fn open(config: &Config, data_dir: &DataDir, health: &Health) -> anyhow::Result<Adapters> {
-    let folder = data_dir.path().join("log");
-    let settings = config.eventlog.embedded.clone();
-    let log = EmbeddedLog::open_with(&folder, settings, wall_clock(), |open| starting_threads(open));
-    let log = log.context("opening the log")?;
-    let (store, archive) = open_stored(config, data_dir)?;
-    Ok(Adapters { log: Arc::new(WatchedLog::new(Arc::new(log), health)), store, archive })
+pub async fn open(
+    selection: Selection,
+    config: &Config,
+    data_dir: Option<&DataDir>,
+    health: &Health,
+    registry: &mut Registry,
+) -> anyhow::Result<Adapters> {
+    let store = if selection.needs(Need::Store) { Some(open_store(config, data_dir, registry).await?) } else { None };
+    let archive = if selection.needs(Need::Archive) { Some(open_archive(config, data_dir).await?) } else { None };
+    let log = if selection.needs(Need::Log) {
+        let log = open_log(config, data_dir, store.as_deref(), registry).await?;
+        Some(Arc::new(WatchedLog::new(log, health)) as Arc<dyn EventLog>)
+    } else {
+        None
+    };
+    Ok(Adapters { log, store, archive })
 }
 
-/// Opens store and archive only. Blocks.
+async fn open_log(
+    config: &Config,
+    data_dir: Option<&DataDir>,
+    store: Option<&dyn HotStore>,
+    registry: &mut Registry,
+) -> anyhow::Result<Arc<dyn EventLog>> {
+    match place(config, Need::Log) {
+        Place::Folder => {
+            let folder = folder(data_dir)?.path().join("log");
+            let settings = config.eventlog.embedded.clone();
+            let log = EmbeddedLog::open_with(&folder, settings, wall_clock(), |open| starting_threads(open));
+            Ok(Arc::new(log.context("opening the log")?))
+        }
+        Place::Shared => {
+            let kafka = config.eventlog.kafka.clone();
+            let recorded = match store {
+                Some(store) => {
+                    Some(store.partition_count(kafka.partitions).await.context("reading the partition count")?)
+                }
+                None => None,
+            };
+            let metrics = tidegate_kafka::Metrics::register(registry);
+            let log = KafkaLog::open(kafka, recorded, metrics).await;
+            Ok(Arc::new(log.context("opening the log in Kafka")?))
+        }
+    }
+}
+
+/// Opens the store alone.
 ///
 /// # Errors
-/// As [`open`].
-pub fn open_stored(config: &Config, data_dir: &DataDir) -> anyhow::Result<(Arc<dyn HotStore>, Arc<Archive>)> {
-    let folder = data_dir.path().join("store");
-    let store = starting_threads(|| EmbeddedStore::open(&folder, config.store.embedded.clone()));
-    let store = store.context("opening the store")?;
-    let archive = Archive::local(&data_dir.path().join("archive")).context("opening the archive")?;
-    Ok((Arc::new(store), Arc::new(archive)))
+/// When it cannot be opened.
+pub async fn open_store(
+    config: &Config,
+    data_dir: Option<&DataDir>,
+    registry: &mut Registry,
+) -> anyhow::Result<Arc<dyn HotStore>> {
+    match place(config, Need::Store) {
+        Place::Folder => {
+            let folder = folder(data_dir)?.path().join("store");
+            let store = starting_threads(|| EmbeddedStore::open(&folder, config.store.embedded.clone()));
+            Ok(Arc::new(store.context("opening the store")?))
+        }
+        Place::Shared => {
+            let metrics = tidegate_cassandra::Metrics::register(registry);
+            let store = CassandraStore::open(&config.store.cassandra, metrics).await;
+            Ok(Arc::new(store.context("opening the store in Cassandra")?))
+        }
+    }
+}
+
+/// Opens the archive alone.
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn open_archive(config: &Config, data_dir: Option<&DataDir>) -> anyhow::Result<Arc<Archive>> {
+    let archive = match place(config, Need::Archive) {
+        Place::Folder => Archive::local(&folder(data_dir)?.path().join("archive")).context("opening the archive")?,
+        Place::Shared => {
+            let archive = Archive::s3(&config.archive.s3).context("opening the archive in S3")?;
+            archive.check().await.with_context(|| format!("listing the bucket {}", config.archive.s3.bucket))?;
+            archive
+        }
+    };
+    Ok(Arc::new(archive))
+}
+
+fn folder(data_dir: Option<&DataDir>) -> anyhow::Result<&DataDir> {
+    data_dir.context("there is no data folder")
 }

@@ -39,7 +39,7 @@ pub struct Assembly {
     pub http: Router,
     pub grpc: Option<Routes>,
     /// Closed when the last of those who use them is gone.
-    pub adapters: Option<Adapters>,
+    pub adapters: Adapters,
 }
 
 /// Builds the targets of `selection` in the reverse order of [`TABLE`].
@@ -49,22 +49,22 @@ pub struct Assembly {
 pub async fn targets(
     selection: Selection,
     config: &Config,
-    data_dir: &DataDir,
+    data_dir: Option<&DataDir>,
     shared: &mut Shared,
 ) -> anyhow::Result<Assembly> {
-    let adapters =
-        if selection.needs_adapters() { Some(adapters::open(config, data_dir, &shared.health)?) } else { None };
-    let adapters = adapters.map(|adapters| failpoints::around(adapters, shared.failpoint.as_ref()));
+    let adapters = adapters::open(selection, config, data_dir, &shared.health, &mut shared.registry).await?;
+    let adapters = failpoints::around(adapters, shared.failpoint.as_ref());
     let mut assembly = Assembly { targets: Vec::new(), http: Router::new(), grpc: None, adapters: adapters.clone() };
-    if let Some(adapters) = adapters {
-        assembly.http = verify::router(adapters.clone(), config.partitions());
-        for spec in TABLE.iter().rev().filter(|spec| selection.contains(spec.name) && !spec.needs.is_empty()) {
-            on_adapters(spec.name, config, adapters.clone(), shared, &mut assembly).await?;
-        }
+    if let Adapters { store: Some(store), archive: Some(archive), .. } = &adapters {
+        assembly.http = verify::router(store.clone(), archive.clone(), config.partitions());
+    }
+    for spec in TABLE.iter().rev().filter(|spec| selection.contains(spec.name) && !spec.needs.is_empty()) {
+        on_adapters(spec.name, config, adapters.clone(), shared, &mut assembly).await?;
     }
     if let Some(config) = agent_config(selection, config) {
         let Shared { registry, health, failures, background, .. } = shared;
-        let built = tidegate_agent::build(config, data_dir.path(), registry, health, failures.clone());
+        let folder = data_dir.context("the agent has no data folder")?.path();
+        let built = tidegate_agent::build(config, folder, registry, health, failures.clone());
         let built = starting_on(background, built).await;
         assembly.add(built.context("starting the agent")?);
     }
@@ -79,31 +79,36 @@ async fn on_adapters(
     shared: &mut Shared,
     assembly: &mut Assembly,
 ) -> anyhow::Result<()> {
-    let Adapters { log, store, archive } = adapters;
+    let needs = "an adapter that the table of targets does not ask for";
+    let log = || adapters.log.clone().context(needs);
+    let store = || adapters.store.clone().context(needs);
+    let archive = || adapters.archive.clone().context(needs);
     let Shared { registry, health, failures, background, .. } = shared;
     let failures = failures.clone();
     match name {
         Name::Gateway => {
             let (gateway, limits) = (config.gateway.clone(), config.limits.clone());
-            let built = tidegate_gateway::build(gateway, limits, log, wall_clock(), registry, health, failures).await;
+            let built =
+                tidegate_gateway::build(gateway, limits, log()?, wall_clock(), registry, health, failures).await;
             let (target, routes) = built.context("starting the gateway")?;
             assembly.grpc = Some(routes);
             assembly.add(target);
         }
         Name::Query => {
-            let built = tidegate_query::build(config.query.clone(), log, store, archive, registry, health, failures);
+            let built =
+                tidegate_query::build(config.query.clone(), log()?, store()?, archive()?, registry, health, failures);
             let built = starting_on(background, built).await;
             assembly.add(built.context("starting query")?);
             assembly.http = std::mem::take(&mut assembly.http).merge(tidegate_dashboard::router());
         }
         Name::Rollup => {
-            let built = tidegate_rollup::build(config.rollup.clone(), log, store, registry, health, failures);
+            let built = tidegate_rollup::build(config.rollup.clone(), log()?, store()?, registry, health, failures);
             let built = starting_on(background, built).await;
             assembly.add(built.context("starting the rollup")?);
         }
         Name::Compactor => {
             let compactor = config.compactor.clone();
-            let built = tidegate_compactor::build(compactor, log, store, archive, registry, health, failures);
+            let built = tidegate_compactor::build(compactor, log()?, store()?, archive()?, registry, health, failures);
             let built = starting_on(background, built).await;
             assembly.add(built.context("starting the compactor")?);
         }

@@ -37,6 +37,8 @@ pub enum Command {
     Run(RunTarget),
     /// Recounts ledger, store and archive; succeeds only if nothing is lost or counted twice
     Verify(Verify),
+    /// Makes what the servers lack: the tables of the store, the archive's bucket
+    Migrate(Settings),
     /// Checks or prints the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -92,6 +94,7 @@ impl Command {
         match self {
             Command::Config(ConfigCommand::Check(settings) | ConfigCommand::Print(settings)) => settings,
             Command::Verify(verify) => &verify.settings,
+            Command::Migrate(settings) => settings,
             Command::Run(target) => match target {
                 RunTarget::All(settings)
                 | RunTarget::Gateway(settings)

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use tidegate_runtime::server::Limits;
 use tidegate_runtime::telemetry;
 
-use crate::adapters::{LogConfig, QUIET, StoreConfig};
+use crate::adapters::{ArchiveConfig, LogConfig, Place, QUIET, StoreConfig, place};
+use crate::targets::Need;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Holds log, store, archive and the agent's buffer.
+    /// Holds log, store and archive unless they are in servers, and the agent's buffer.
     pub data_dir: PathBuf,
     pub http: Http,
     pub grpc: Grpc,
@@ -25,6 +26,7 @@ pub struct Config {
     pub agent: tidegate_agent::Config,
     pub eventlog: LogConfig,
     pub store: StoreConfig,
+    pub archive: ArchiveConfig,
     pub shutdown: Shutdown,
 }
 
@@ -66,6 +68,7 @@ impl Default for Config {
             agent: tidegate_agent::Config::default(),
             eventlog: LogConfig::default(),
             store: StoreConfig::default(),
+            archive: ArchiveConfig::default(),
             shutdown: Shutdown::default(),
         }
     }
@@ -74,7 +77,10 @@ impl Default for Config {
 impl Config {
     /// Partitions of the log; those recorded in the store go before it.
     pub fn partitions(&self) -> u16 {
-        self.eventlog.embedded.partitions
+        match place(self, Need::Log) {
+            Place::Folder => self.eventlog.embedded.partitions,
+            Place::Shared => self.eventlog.kafka.partitions,
+        }
     }
 }
 

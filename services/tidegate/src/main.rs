@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod data_dir;
 mod failpoints;
+mod migrate;
 mod process;
 mod targets;
 mod verify;
@@ -46,9 +47,13 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             start_logs(&config)?;
             on_threads(verify::run(&config, arguments.format()))
         }
+        Command::Migrate(_) => {
+            start_logs(&config)?;
+            on_threads(migrate::run(&config))
+        }
         Command::Run(target) => {
             let selection = target.selection();
-            selection.check()?;
+            selection.check(&config)?;
             let logs = start_logs(&config)?;
             let failpoint = failpoints::from_environment()?;
             let background = background::runtime().context("starting background threads")?;

@@ -41,9 +41,9 @@ pub async fn run(
     failpoint: Option<Arc<Failpoint>>,
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("installing signal handlers")?;
-    let mut data_dir = DataDir::create(&config.data_dir)?;
+    let mut data_dir = if selection.needs_folder(&config) { Some(DataDir::create(&config.data_dir)?) } else { None };
     let ports = Ports::open(selection, &mut config).await?;
-    if let Err(error) = data_dir.announce(ports.http_address) {
+    if let Some(Err(error)) = data_dir.as_mut().map(|data_dir| data_dir.announce(ports.http_address)) {
         tracing::warn!(%error, "`tidegate verify` will not find this process");
     }
 
@@ -59,7 +59,7 @@ pub async fn run(
     process_metrics::register(&mut shared.registry);
     let metrics = ServerMetrics::register(&mut shared.registry);
     let assembly = tokio::select! {
-        built = assemble::targets(selection, &config, &data_dir, &mut shared) => built?,
+        built = assemble::targets(selection, &config, data_dir.as_ref(), &mut shared) => built?,
         // Opening a large folder takes a while; nothing is served yet.
         name = signals.next() => bail!("{name} while starting"),
     };
@@ -67,7 +67,7 @@ pub async fn run(
     let http = http.merge(admin::router(Arc::new(shared.registry), shared.health.clone(), VERSION));
     let http = http.fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the API is below /api/v1/\n") });
     let grpc = grpc.map(tonic::service::Routes::into_axum_router);
-    announce(selection, &config, &ports, logs);
+    announce(selection, &config, &ports, data_dir.as_ref(), logs);
     let servers = serve(ports, http, grpc, &config, metrics, failures);
     ending.ready();
 
@@ -116,7 +116,7 @@ impl Ports {
     }
 }
 
-fn announce(selection: Selection, config: &Config, ports: &Ports, logs: Shape) {
+fn announce(selection: Selection, config: &Config, ports: &Ports, data_dir: Option<&DataDir>, logs: Shape) {
     let (http, grpc) = (config.http.listen, ports.grpc.as_ref().map(|_| config.grpc.listen));
     if logs == Shape::Text && selection == Selection::All {
         let places = Places { http, grpc: config.grpc.listen, data_dir: &config.data_dir };
@@ -124,7 +124,8 @@ fn announce(selection: Selection, config: &Config, ports: &Ports, logs: Shape) {
         std::io::stdout().write_all(banner::text(&places, VERSION).as_bytes()).ok();
     } else {
         let grpc = grpc.map(tracing::field::display);
-        tracing::info!(version = VERSION, %http, grpc, data_dir = %config.data_dir.display(), "running");
+        let data_dir = data_dir.map(|data_dir| tracing::field::display(data_dir.path().display()));
+        tracing::info!(version = VERSION, targets = %selection, %http, grpc, data_dir, "running");
     }
 }
 

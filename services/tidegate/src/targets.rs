@@ -5,6 +5,9 @@ use std::fmt;
 
 use anyhow::bail;
 
+use crate::adapters::{Place, place};
+use crate::config::Config;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
     Agent,
@@ -57,38 +60,55 @@ impl Selection {
         self.contains(Name::Gateway)
     }
 
-    /// Whether a target of the selection keeps things in log, store or archive.
-    pub fn needs_adapters(self) -> bool {
-        TABLE.iter().any(|spec| self.contains(spec.name) && !spec.needs.is_empty())
+    /// Whether a target of the selection cannot do without `need`.
+    pub fn needs(self, need: Need) -> bool {
+        TABLE.iter().any(|spec| self.contains(spec.name) && spec.needs.contains(&need))
     }
 
-    /// Refuses a target that needs a log or store shared between processes:
-    /// the embedded ones live within one process.
+    /// Whether something of this process is kept on this machine's disk: a log,
+    /// a store or an archive that is not shared, or the agent's buffer.
+    pub fn needs_folder(self, config: &Config) -> bool {
+        self.contains(Name::Agent)
+            || Need::ALL.into_iter().any(|need| self.needs(need) && place(config, need) == Place::Folder)
+    }
+
+    /// Refuses a target in a process of its own whose log, store or archive
+    /// other processes cannot reach.
     ///
     /// # Errors
-    /// Naming what is needed.
-    pub fn check(self) -> anyhow::Result<()> {
+    /// Naming the keys that are missing.
+    pub fn check(self, config: &Config) -> anyhow::Result<()> {
         let Selection::One(name) = self else { return Ok(()) };
-        let needs = TABLE.iter().find(|spec| spec.name == name).map_or(&[][..], |spec| spec.needs);
-        if needs.is_empty() {
+        let missing = Need::ALL.into_iter().filter(|need| self.needs(*need) && place(config, *need) == Place::Folder);
+        let missing: Vec<_> = missing.map(Need::shared_key).collect();
+        if missing.is_empty() {
             return Ok(());
         }
-        let sections: Vec<_> = needs.iter().map(|need| need.shared_section()).collect();
         bail!(
-            "{name} in a process of its own needs {}, not available in this build yet; `tidegate all` runs it with the \
-             rest in one process",
-            sections.join(" and ")
+            "{name} in a process of its own needs {}; `tidegate all` runs it with the rest in one process",
+            missing.join(" and ")
         )
     }
 }
 
 impl Need {
-    /// The configuration section of the adapter that processes can share.
-    fn shared_section(self) -> &'static str {
+    const ALL: [Need; 3] = [Need::Log, Need::Store, Need::Archive];
+
+    /// The key that names the servers which processes can share.
+    fn shared_key(self) -> &'static str {
         match self {
-            Need::Log => "eventlog.kafka",
-            Need::Store => "store.cassandra",
-            Need::Archive => "archive.s3",
+            Need::Log => "eventlog.kafka.brokers",
+            Need::Store => "store.cassandra.contact_points",
+            Need::Archive => "archive.s3.bucket",
+        }
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Selection::All => f.write_str("all"),
+            Selection::One(name) => name.fmt(f),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! `tidegate verify`: recounts what is stored. On a folder that a process
-//! uses, that process is asked to do it.
+//! uses, that process is asked to do it; servers are asked at once.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -12,16 +12,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use prometheus_client::registry::Registry;
 use tidegate_coldstore::Archive;
 use tidegate_compactor::verify::{Report, VerifyRange, verify};
 use tidegate_hotstore::HotStore;
 use tokio::sync::Semaphore;
 
-use crate::adapters::{self, Adapters};
+use crate::adapters::{self, Place, place};
 use crate::banner::reachable;
 use crate::cli::{self, ReportFormat};
 use crate::config::Config;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::targets::Need;
 
 const ROUTE: &str = "/admin/verify";
 
@@ -30,24 +32,31 @@ const ROUTE: &str = "/admin/verify";
 /// # Errors
 /// When the folder cannot be read, or its process cannot be asked.
 pub async fn run(config: &Config, format: ReportFormat) -> anyhow::Result<ExitCode> {
-    let report = match DataDir::open(&config.data_dir) {
-        Ok(data_dir) => {
-            let (store, archive) = adapters::open_stored(config, &data_dir)?;
-            recount(&*store, &archive, config.partitions()).await?
-        }
-        Err(DataDirError::InUse { path, address }) => {
-            let Some(address) = address else {
-                bail!("{} is in use by a process that does not say where to ask it", path.display());
-            };
-            ask(address).await?
-        }
-        Err(error) => return Err(error.into()),
+    let is_shared = [Need::Store, Need::Archive].into_iter().all(|need| place(config, need) == Place::Shared);
+    let report = match is_shared {
+        true => open_and_recount(config, None).await?,
+        false => match DataDir::open(&config.data_dir) {
+            Ok(data_dir) => open_and_recount(config, Some(&data_dir)).await?,
+            Err(DataDirError::InUse { path, address }) => {
+                let Some(address) = address else {
+                    bail!("{} is in use by a process that does not say where to ask it", path.display());
+                };
+                ask(address).await?
+            }
+            Err(error) => return Err(error.into()),
+        },
     };
     match format {
         ReportFormat::Table => cli::answer(&report.to_string())?,
         ReportFormat::Json => cli::answer(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
     };
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn open_and_recount(config: &Config, data_dir: Option<&DataDir>) -> anyhow::Result<Report> {
+    let store = adapters::open_store(config, data_dir, &mut Registry::default()).await?;
+    let archive = adapters::open_archive(config, data_dir).await?;
+    recount(&*store, &archive, config.partitions()).await
 }
 
 async fn recount(store: &dyn HotStore, archive: &Archive, partitions: u16) -> anyhow::Result<Report> {
@@ -71,15 +80,16 @@ async fn ask(address: SocketAddr) -> anyhow::Result<Report> {
 
 #[derive(Clone)]
 struct Recounts {
-    adapters: Adapters,
+    store: Arc<dyn HotStore>,
+    archive: Arc<Archive>,
     partitions: u16,
     /// One at a time: a recount reads everything there is.
     turn: Arc<Semaphore>,
 }
 
 /// The route on which a running process recounts.
-pub fn router(adapters: Adapters, partitions: u16) -> Router {
-    let recounts = Recounts { adapters, partitions, turn: Arc::new(Semaphore::new(1)) };
+pub fn router(store: Arc<dyn HotStore>, archive: Arc<Archive>, partitions: u16) -> Router {
+    let recounts = Recounts { store, archive, partitions, turn: Arc::new(Semaphore::new(1)) };
     Router::new().route(ROUTE, post(answer)).with_state(recounts)
 }
 
@@ -87,8 +97,7 @@ async fn answer(State(recounts): State<Recounts>) -> Response {
     let Ok(_turn) = recounts.turn.try_acquire() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "another recount is under way\n").into_response();
     };
-    let Adapters { store, archive, .. } = &recounts.adapters;
-    match recount(&**store, archive, recounts.partitions).await {
+    match recount(&*recounts.store, &recounts.archive, recounts.partitions).await {
         Ok(report) => Json(report).into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error:#}\n")).into_response(),
     }

@@ -28,7 +28,7 @@ pub use error::ArchiveError;
 pub use key::{ObjectKey, Period, Tier, hour_text};
 pub use parts::{Part, Parts};
 pub use reader::Keep;
-pub use s3::{S3Config, S3Error};
+pub use s3::{S3Config, S3Error, create_bucket};
 pub use writer::{EncodedObject, ObjectWriter, series_order};
 
 #[cfg(test)]

@@ -22,6 +22,19 @@ pub trait Harness: Send + Sync {
     /// Gives the store up without a goodbye and opens it again; `None` when it
     /// does not outlive its process.
     async fn reopen(&self, store: Arc<dyn HotStore>) -> Option<Arc<dyn HotStore>>;
+
+    fn expiry(&self) -> Expiry {
+        Expiry::WhenTold
+    }
+}
+
+/// When old rows and series go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// At [`HotStore::expire`].
+    WhenTold,
+    /// When their time is over.
+    ByThemselves,
 }
 
 /// Runs every check, each on a store of its own.

@@ -59,8 +59,8 @@ pub trait HotStore: Send + Sync + 'static {
         minutes: Range<u32>,
     ) -> Result<Vec<Row>, StoreError>;
 
-    /// All rows of a shard in `minutes`, of every tenant, in the order of
-    /// minutes, then (metric_id, source, era, fragment), in batches of bounded
+    /// All rows of a shard in `minutes`, of every tenant, hour by hour and
+    /// within an hour in an order of the store's own, in batches of bounded
     /// size. `after` is the key of the last row had, `None` to begin. An empty
     /// answer is the end. `partitions` is the number of shards in all.
     async fn scan_rows(
@@ -140,6 +140,7 @@ pub trait HotStore: Send + Sync + 'static {
 
     /// Drops what is older than the days given: rows of minutes of days before
     /// `rows_from_day`, and series of the same days. Never touches newer data.
+    /// A store whose rows expire by themselves need not do anything.
     async fn expire(&self, rows_from_day: u32) -> Result<(), StoreError>;
 
     /// Days since the epoch that hold series, ascending.

@@ -2,12 +2,14 @@
 
 use tidegate_model::{Labels, MetricId, MetricMetadata, MetricType, SeriesKind, SeriesRow, TenantId};
 
-use super::{DAY, Harness, PARTITIONS, tenant};
+use super::{DAY, Expiry, Harness, PARTITIONS, tenant};
 
 pub(super) async fn run(harness: &dyn Harness) {
     series_are_read_by_shard_and_day(harness).await;
     series_are_found_by_id(harness).await;
-    series_expire_with_their_day(harness).await;
+    if harness.expiry() == Expiry::WhenTold {
+        series_expire_with_their_day(harness).await;
+    }
     the_latest_metadata_stays(harness).await;
 }
 

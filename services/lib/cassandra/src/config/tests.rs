@@ -1,0 +1,36 @@
+use super::*;
+
+fn valid() -> Config {
+    Config { contact_points: vec!["127.0.0.1:9042".to_owned()], ..Config::default() }
+}
+
+#[test]
+fn what_cannot_work_is_named() {
+    valid().check().expect("valid");
+    let broken: [(&str, fn(&mut Config)); 7] = [
+        ("contact_points", |config| config.contact_points = vec![" ".to_owned()]),
+        ("keyspace", |config| config.keyspace = "Metrics; DROP".to_owned()),
+        ("keyspace", |config| config.keyspace = "9lives".to_owned()),
+        ("datacenter", |config| config.datacenter = "a'b".to_owned()),
+        ("user", |config| config.user = "tidegate".to_owned()),
+        ("concurrency", |config| config.concurrency = 0),
+        ("retention.rows_5s_days", |config| config.retention.rows_5s_days = 0),
+    ];
+    for (key, break_it) in broken {
+        let mut config = valid();
+        break_it(&mut config);
+        let error = config.check().expect_err(key).to_string();
+        assert!(error.starts_with(&format!("store.cassandra.{key}: ")), "{error}");
+    }
+}
+
+#[test]
+fn the_password_is_never_shown() {
+    let config = Config { user: "tidegate".to_owned(), password: Secret::new("hunter2"), ..valid() };
+    config.check().expect("valid");
+    let printed = format!("{config:?} {}", serde_json::to_string(&config).expect("it serializes"));
+    assert!(!printed.contains("hunter2"), "{printed}");
+    assert_eq!(printed.matches("<hidden>").count(), 2, "{printed}");
+    let read: Config = serde_json::from_str(r#"{"user": "tidegate", "password": "hunter2"}"#).expect("it is read");
+    assert_eq!(read.password.reveal(), "hunter2");
+}

@@ -1,0 +1,33 @@
+//! The store on Cassandra or ScyllaDB, for many processes. The tables are described in `schemas/cql`.
+//!
+//! Nothing is read before it is written: where one of two versions must stay, the write's own timestamp
+//! says which (`versions.rs`), so any number of owners may write at once. Rows expire by
+//! themselves (`retention.rs`).
+//!
+//! Absent on purpose: lightweight transactions, but for the partition count and migrations; batches, since one flush writes one
+//! row a partition; a cache of rows.
+
+mod config;
+mod connect;
+mod database;
+mod error;
+mod hours;
+mod metrics;
+mod migrate;
+mod retention;
+mod rows;
+mod secret;
+mod seen;
+mod series;
+mod sightings;
+mod state;
+mod store;
+mod versions;
+
+pub use config::{Config, Consistency, Retention};
+pub use database::Clock;
+pub use error::OpenError;
+pub use metrics::Metrics;
+pub use migrate::{Migrated, migrate};
+pub use secret::Secret;
+pub use store::CassandraStore;

@@ -1,0 +1,10 @@
+//! The store on real nodes: those named by `TIDEGATE_TEST_CASSANDRA`.
+
+mod server {
+    mod conformance;
+    mod migrations;
+    mod outage;
+    mod rows;
+    mod shared;
+    mod state;
+}
