@@ -17,6 +17,7 @@ pub mod server;
 pub mod skipped;
 pub mod sse;
 pub mod stack;
+pub mod tcp_proxy;
 pub mod wait;
 pub mod wire;
 
