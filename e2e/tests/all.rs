@@ -11,6 +11,8 @@ mod bad_http;
 mod crash;
 #[path = "all/disk_full.rs"]
 mod disk_full;
+#[path = "all/fleet.rs"]
+mod fleet;
 #[path = "all/host.rs"]
 mod host;
 #[path = "all/limits.rs"]
@@ -25,5 +27,7 @@ mod protocols;
 mod starting;
 #[path = "all/stream.rs"]
 mod stream;
+#[path = "all/stream_clients.rs"]
+mod stream_clients;
 #[path = "all/support.rs"]
 mod support;
