@@ -7,7 +7,9 @@ mod latency;
 mod process;
 mod push;
 mod quantile;
+mod query;
 mod report;
+mod streams;
 mod target;
 mod workload;
 
@@ -37,6 +39,9 @@ enum Mode {
         /// Push to this server, by remote write, instead of Tidegate.
         #[arg(long)]
         peer: Option<Peer>,
+        /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
+        #[arg(long, conflicts_with_all = ["peer", "compare"])]
+        fleet: bool,
         /// Tidegate by remote write and by gRPC, then each peer that is installed, in one run.
         #[arg(long, conflicts_with_all = ["protocol", "peer"])]
         compare: bool,
@@ -49,6 +54,36 @@ enum Mode {
         common: Common,
         #[arg(long, default_value = "json")]
         protocol: Protocol,
+        /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
+        #[arg(long)]
+        fleet: bool,
+    },
+    /// Follows live streams; reports how long after a window's end its event is with the client.
+    Streams {
+        #[command(flatten)]
+        audience: streams::Audience,
+        /// A setting of the Tidegate that is started: `section.key=value`.
+        #[arg(long = "set", value_parser = setting)]
+        settings: Vec<(String, String)>,
+    },
+    /// Asks queries over the same data; reports how long the answers take.
+    Query {
+        #[command(flatten)]
+        size: query::Size,
+        #[command(flatten)]
+        common: Common,
+        /// Ask this server instead of Tidegate.
+        #[arg(long)]
+        peer: Option<Peer>,
+        /// Tidegate, then each peer that is installed, in one run.
+        #[arg(long, conflicts_with = "peer")]
+        compare: bool,
+        /// Ask Tidegate once more with all but the last hour read from its archive.
+        #[arg(long, conflicts_with = "peer")]
+        cold: bool,
+        /// Cases whose names contain this.
+        #[arg(long)]
+        only: Vec<String>,
     },
 }
 
@@ -74,22 +109,39 @@ fn setting(text: &str) -> Result<(String, String), String> {
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().mode {
         Mode::Push { shape, common, compare: true, .. } => compare(&shape, &common).await,
-        Mode::Push { shape, common, protocol, peer, .. } => {
+        Mode::Push { shape, common, protocol, peer, fleet, .. } => {
             let target = match peer {
                 Some(peer) => target::peer(peer).await?,
+                None if fleet => target::fleet(protocol, &common.settings).await?,
                 None => target::tidegate(protocol, &common.settings).await?,
             };
             let run = push_to(&target, &shape, &common).await?;
             println!("{}", report::push(&[run]));
             Ok(())
         }
-        Mode::Latency { schedule, common, protocol } => {
-            let target = target::tidegate(protocol, &common.settings).await?;
+        Mode::Latency { schedule, common, protocol, fleet } => {
+            let target = match fleet {
+                true => target::fleet(protocol, &common.settings).await?,
+                false => target::tidegate(protocol, &common.settings).await?,
+            };
             let connections = common.connections.map_or(128, Into::into);
             println!("{} requests/s of {} samples to process {}", schedule.rate, schedule.samples, target.pid);
             let answered = latency::run(&target, &schedule, connections, common.seed).await?;
             println!("{}", report::latency(&target.name, &answered));
             Ok(())
+        }
+        Mode::Streams { audience, settings } => {
+            let followed = streams::run(&audience, &settings).await?;
+            println!("{}", report::streams(&audience, &followed));
+            Ok(())
+        }
+        Mode::Query { size, common, peer, compare, cold, only } => {
+            let peers = match (peer, compare) {
+                (Some(peer), _) => vec![peer],
+                (None, true) => vec![Peer::VictoriaMetrics, Peer::Prometheus],
+                (None, false) => Vec::new(),
+            };
+            queries(size, &common, peer.is_none(), &peers, cold, &only).await
         }
     }
 }
@@ -114,5 +166,41 @@ async fn compare(shape: &workload::Shape, common: &Common) -> anyhow::Result<()>
     let ratios = report::ratios(&ours, &peers);
     ours.append(&mut peers);
     println!("\n{}\n{ratios}", report::push(&ours));
+    Ok(())
+}
+
+async fn queries(
+    size: query::Size,
+    common: &Common,
+    ours: bool,
+    peers: &[Peer],
+    cold: bool,
+    only: &[String],
+) -> anyhow::Result<()> {
+    let mut runs = Vec::new();
+    if ours {
+        let mut settings = common.settings.clone();
+        if cold {
+            settings.push(("compactor.settle_seconds".to_owned(), "1".to_owned()));
+        }
+        let mut target = target::tidegate(Protocol::RemoteWrite, &settings).await?;
+        let end_ms = query::load(&target, size, common.seed).await?;
+        runs.push(("tidegate".to_owned(), query::run(&target, size, end_ms, only).await?));
+        if cold {
+            query::until_archived(&target, size).await?;
+            target.restart_with("query.hot_retention_hours", "1").await?;
+            runs.push(("tidegate, archive".to_owned(), query::run(&target, size, end_ms, only).await?));
+        }
+    }
+    for peer in peers {
+        match target::peer(*peer).await {
+            Ok(target) => {
+                let end_ms = query::load(&target, size, common.seed).await?;
+                runs.push((target.name.clone(), query::run(&target, size, end_ms, only).await?));
+            }
+            Err(error) => println!("left out: {error:#}"),
+        }
+    }
+    println!("\n{}", report::queries(&runs));
     Ok(())
 }

@@ -35,3 +35,15 @@ pub fn disk_bytes(folder: &Path) -> u64 {
         })
         .sum()
 }
+
+/// Files of this name anywhere below the folder.
+pub fn count_named(folder: &Path, name: &str) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => count_named(&entry.path(), name),
+            _ => usize::from(entry.file_name() == name),
+        })
+        .sum()
+}

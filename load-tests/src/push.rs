@@ -31,6 +31,8 @@ pub struct Measured {
     pub latencies: Latencies,
     pub busy_answers: u64,
     pub peak_resident_bytes: u64,
+    /// CPU seconds of the system's other processes, until they had settled.
+    pub others_cpu_seconds: Vec<(String, f64)>,
     /// Each folder below the data folder, with the disk space it takes.
     pub disk: Vec<(String, u64)>,
     /// What the server itself counts when asked by PromQL, or why it did not.
@@ -47,6 +49,7 @@ impl Measured {
 pub async fn run(target: &Target, shape: &Shape, connections: usize, seed: u64) -> anyhow::Result<Measured> {
     let (last_ms, queues) = encode(target, shape, connections, seed)?;
     let idle_cpu = process::cpu_seconds(target.pid)?;
+    let idle_others = others_cpu_seconds(target)?;
     let begin = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for (index, queue) in queues.into_iter().enumerate() {
@@ -63,6 +66,10 @@ pub async fn run(target: &Target, shape: &Shape, connections: usize, seed: u64) 
     let push_cpu_seconds = process::cpu_seconds(target.pid)? - idle_cpu;
     settle().await;
     let cpu_seconds = process::cpu_seconds(target.pid)? - idle_cpu;
+    let mut others_cpu_seconds = others_cpu_seconds(target)?;
+    for ((_, used), (_, idle)) in others_cpu_seconds.iter_mut().zip(idle_others) {
+        *used -= idle;
+    }
     let peak_resident_bytes = process::peak_resident_bytes(target.pid)?;
     let disk = disk(target);
     let counted = count(target, shape, last_ms).await.map_err(|error| format!("{error:#}"));
@@ -75,9 +82,14 @@ pub async fn run(target: &Target, shape: &Shape, connections: usize, seed: u64) 
         latencies,
         busy_answers,
         peak_resident_bytes,
+        others_cpu_seconds,
         disk,
         counted,
     })
+}
+
+fn others_cpu_seconds(target: &Target) -> anyhow::Result<Vec<(String, f64)>> {
+    target.others.iter().map(|(name, pid)| Ok((name.clone(), process::cpu_seconds(*pid)?))).collect()
 }
 
 /// The time of the last round, and the bodies of each connection in the order of sending. A series stays on one

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::latency::Answered;
 use crate::push::Measured;
+use crate::query;
+use crate::streams::{Audience, Followed};
 
 /// One column a server.
 pub fn push(runs: &[Measured]) -> String {
@@ -30,6 +32,14 @@ pub fn push(runs: &[Measured]) -> String {
         row("peak resident, MiB", &|run| mib(run.peak_resident_bytes)),
         row("disk, MiB (bytes a sample)", &|run| bytes_per_sample(run, run.disk.iter().map(|(_, bytes)| bytes).sum())),
     ];
+    for (other, _) in runs.iter().flat_map(|run| &run.others_cpu_seconds) {
+        rows.push(row(&format!("CPU s of the {other}"), &|run| {
+            let found = run.others_cpu_seconds.iter().find(|(name, _)| name == other);
+            found
+                .map(|(_, seconds)| format!("{seconds:.2} ({:.0} samples/s)", run.samples as f64 / seconds))
+                .unwrap_or_default()
+        }));
+    }
     for (folder, _) in runs.iter().flat_map(|run| &run.disk).filter(|(folder, _)| OURS.contains(&folder.as_str())) {
         let name = format!("  of it {folder}");
         if rows.iter().all(|cells| cells[0] != name) {
@@ -68,6 +78,49 @@ pub fn latency(name: &str, answered: &Answered) -> String {
             "answer p50 / p99 / p99.9 / max, ms".to_owned(),
             quantiles(answered.latencies.quantiles([0.5, 0.99, 0.999, 1.0])),
         ],
+    ])
+}
+
+/// One row a case: p50 and p99 in ms, the first answer besides, and what an answer holds; the ratios are of the p50s, the first server's to the
+/// others'.
+pub fn queries(runs: &[(String, Vec<query::Answered>)]) -> String {
+    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let mut header = vec!["p50 / p99 / first, ms (series, kB)".to_owned()];
+    header.extend(runs.iter().map(|(name, _)| name.clone()));
+    header.extend(runs.iter().skip(1).map(|(name, _)| format!("ratio to {name}")));
+    let mut rows = vec![header];
+    let Some((_, ours)) = runs.first() else { return String::new() };
+    for (index, first) in ours.iter().enumerate() {
+        let answered: Vec<&query::Answered> = runs.iter().filter_map(|(_, cases)| cases.get(index)).collect();
+        let mut cells = vec![first.case.clone()];
+        cells.extend(answered.iter().map(|one| {
+            let [p50, p99] = one.latencies.quantiles([0.5, 0.99]).map(ms);
+            format!("{p50:.1} / {p99:.1} / {:.1} ({}, {})", ms(one.first), one.series, one.bytes / 1_000)
+        }));
+        let p50 = |one: &query::Answered| ms(one.latencies.quantiles([0.5])[0]);
+        cells.extend(answered.iter().skip(1).map(|other| format!("{:.2}", p50(first) / p50(other))));
+        rows.push(cells);
+    }
+    table(&rows)
+}
+
+pub fn streams(audience: &Audience, followed: &Followed) -> String {
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let wall = followed.wall.as_secs_f64();
+    table(&[
+        row(
+            "streams, expressions, series each",
+            format!("{}, {}, {}", audience.streams, audience.expressions, audience.series),
+        ),
+        row("events", followed.latencies.len().to_string()),
+        row("window's end to event p50 / p99 / max, ms", quantiles(followed.latencies.quantiles([0.5, 0.99, 1.0]))),
+        row("events missed", followed.missed.to_string()),
+        row("events without all series", followed.thin.to_string()),
+        row("events without some partition", followed.incomplete.to_string()),
+        row("corrections", followed.corrections.to_string()),
+        row("evaluations", format!("{:.0}", followed.evaluations)),
+        row("server CPU, cores", format!("{:.3}", followed.cpu_seconds / wall)),
+        row("peak resident, MiB", mib(followed.peak_resident_bytes)),
     ])
 }
 

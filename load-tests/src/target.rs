@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use tempfile::TempDir;
 use tidegate_testkit::skipped::{PROMETHEUS, Program, VICTORIA_METRICS};
-use tidegate_testkit::{Api, Options, Server, eventually, ports};
+use tidegate_testkit::{Api, Fleet, Options, Server, eventually, ports};
 
 use crate::encode::Protocol;
 
@@ -26,15 +26,32 @@ pub struct Target {
     /// The port to push to.
     pub port: u16,
     pub pid: u32,
+    /// Further processes of the same system: what they are, their ids.
+    pub others: Vec<(String, u32)>,
     /// Speaks the Prometheus HTTP API.
     pub api: Api,
     pub data_dir: PathBuf,
-    _process: Running,
+    /// Put at the end of each query's URL.
+    pub parameters: &'static str,
+    process: Running,
 }
 
 enum Running {
-    Tidegate { _server: Box<Server> },
+    Tidegate { server: Box<Server> },
+    Fleet { _fleet: Box<Fleet> },
     Peer { child: Child, _folder: TempDir },
+}
+
+impl Target {
+    /// Starts Tidegate again on the same data with one more setting.
+    pub async fn restart_with(&mut self, key: &str, value: &str) -> anyhow::Result<()> {
+        let Running::Tidegate { server } = &mut self.process else { bail!("only Tidegate is started again") };
+        server.terminate().await?;
+        server.set(key, value);
+        server.start().await?;
+        self.pid = server.pid().context("tidegate has ended")?;
+        Ok(())
+    }
 }
 
 impl Drop for Running {
@@ -57,9 +74,37 @@ pub async fn tidegate(protocol: Protocol, settings: &[(String, String)]) -> anyh
         protocol,
         port: if protocol.is_grpc() { server.grpc_port() } else { server.http_port() },
         pid: server.pid().context("tidegate has ended")?,
+        others: Vec::new(),
         api: server.api(),
         data_dir: server.data_dir().to_owned(),
-        _process: Running::Tidegate { _server: Box::new(server) },
+        parameters: "",
+        process: Running::Tidegate { server: Box::new(server) },
+    })
+}
+
+/// Starts Tidegate's targets apart, on the servers of `infra/stack`. What is measured is the gateway; `others` are told beside it.
+pub async fn fleet(protocol: Protocol, settings: &[(String, String)]) -> anyhow::Result<Target> {
+    let fleet = Fleet::prepare("load on the fleet", settings)?;
+    let mut fleet = fleet.context("there is no stack: infra/stack/with runs a command with it")?;
+    let mut others = Vec::new();
+    for target in ["gateway", "rollup", "compactor", "query"] {
+        let index = fleet.add(target).await?;
+        if target != "gateway" {
+            others.push((target.to_owned(), fleet.members[index].pid()));
+        }
+    }
+    let gateway = fleet.first("gateway")?;
+    Ok(Target {
+        name: format!("gateway of a fleet, {}", protocol.name()),
+        protocol,
+        port: if protocol.is_grpc() { gateway.grpc_port } else { gateway.http_port },
+        pid: gateway.pid(),
+        others,
+        api: fleet.first("query")?.api(),
+        // Nothing is kept on this machine's disk but by the servers.
+        data_dir: PathBuf::from("/nonexistent").join(&fleet.keyspace),
+        parameters: "",
+        process: Running::Fleet { _fleet: Box::new(fleet) },
     })
 }
 
@@ -95,9 +140,12 @@ pub async fn peer(peer: Peer) -> anyhow::Result<Target> {
         protocol: Protocol::RemoteWrite,
         port,
         pid: child.id(),
+        others: Vec::new(),
         api: Api::new(&format!("http://{listen}")),
         data_dir,
-        _process: Running::Peer { child, _folder: folder },
+        // Answers are made, not taken from the cache of answers.
+        parameters: if peer == Peer::VictoriaMetrics { "nocache=1" } else { "" },
+        process: Running::Peer { child, _folder: folder },
     };
     eventually(&format!("{name} is ready"), Duration::from_secs(30), Duration::from_millis(100), async || {
         Ok((target.api.get(ready).await?.0 == 200).then_some(()))

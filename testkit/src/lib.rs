@@ -8,6 +8,7 @@
 pub mod api;
 pub mod binary;
 pub mod fault_proxy;
+pub mod fleet;
 pub mod otlp;
 pub mod ports;
 pub mod push;
@@ -22,6 +23,7 @@ pub mod wait;
 pub mod wire;
 
 pub use api::Api;
+pub use fleet::Fleet;
 pub use series::{Series, now_ms};
 pub use server::{Options, Server};
 pub use wait::eventually;

@@ -264,7 +264,7 @@ impl Verified {
 }
 
 /// Copies lines to `output` until the stream ends, which it does with the process.
-fn follow(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
+pub(crate) fn follow(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
     let output = Arc::clone(output);
     std::thread::spawn(move || {
         let mut reader = BufReader::new(stream);
