@@ -8,7 +8,7 @@ source "$here/versions.sh"
 
 STACK_DIR=$(realpath -m "${STACK_DIR:-${CARGO_TARGET_DIR:-$root/target}/stack}")
 STACK_CACHE=$(realpath -m "${STACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidegate/stack}")
-START_TIMEOUT_SECONDS=${STACK_START_TIMEOUT_SECONDS:-180}
+START_TIMEOUT_SECONDS=${STACK_START_TIMEOUT_SECONDS:-300}
 STOP_TIMEOUT_SECONDS=${STACK_STOP_TIMEOUT_SECONDS:-30}
 
 # How many brokers and nodes, 1 or 3, and what is added to every port, for a second stack beside the first. Kept from the
