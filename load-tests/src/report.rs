@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::latency::Answered;
 use crate::push::Measured;
-use crate::streams::{Audience, Followed};
 use crate::query;
 use crate::streams::{Audience, Followed};
 
@@ -103,26 +102,6 @@ pub fn queries(runs: &[(String, Vec<query::Answered>)]) -> String {
         rows.push(cells);
     }
     table(&rows)
-}
-
-pub fn streams(audience: &Audience, followed: &Followed) -> String {
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let wall = followed.wall.as_secs_f64();
-    table(&[
-        row(
-            "streams, expressions, series each",
-            format!("{}, {}, {}", audience.streams, audience.expressions, audience.series),
-        ),
-        row("events", followed.latencies.len().to_string()),
-        row("window's end to event p50 / p99 / max, ms", quantiles(followed.latencies.quantiles([0.5, 0.99, 1.0]))),
-        row("events missed", followed.missed.to_string()),
-        row("events without all series", followed.thin.to_string()),
-        row("events without some partition", followed.incomplete.to_string()),
-        row("corrections", followed.corrections.to_string()),
-        row("evaluations", format!("{:.0}", followed.evaluations)),
-        row("server CPU, cores", format!("{:.3}", followed.cpu_seconds / wall)),
-        row("peak resident, MiB", mib(followed.peak_resident_bytes)),
-    ])
 }
 
 pub fn streams(audience: &Audience, followed: &Followed) -> String {
