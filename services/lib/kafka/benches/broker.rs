@@ -113,12 +113,19 @@ fn size_on_disk(config: &Config) -> Option<u64> {
     Some(bytes)
 }
 
+async fn read_all(log: &KafkaLog, partition: u16) {
+    let end = log.bounds(RAW, partition).await.expect("bounds").end;
+    let mut next = 0;
+    while next < end {
+        let fetched = log.fetch(RAW, partition, next, 1 << 20, Duration::from_secs(5)).await.expect("fetch");
+        next = fetched.records.last().map_or(next, |record| record.offset + 1);
+    }
+}
+
 async fn compressions(brokers: &[String]) {
     const SERIES: u64 = 10_000;
     const SCRAPES: i64 = 60;
-    println!(
-        "compression, {SCRAPES} scrapes of {SERIES} series: bytes a sample on the topic, CPU ns a sample of the producer"
-    );
+    println!("compression, {SCRAPES} scrapes of {SERIES} series: bytes and ns of this process' CPU a sample");
     for samples in [50, 1_000, 10_000] {
         for compression in [Compression::None, Compression::Lz4, Compression::Zstd] {
             let (log, config) = open(brokers, |config| config.compression = compression).await;
@@ -135,14 +142,20 @@ async fn compressions(brokers: &[String]) {
                     log.append(RAW, call).await.expect("appended");
                 }
             }
-            let (cpu, took) = (cpu() - cpu_before, begin.elapsed());
+            let (append_cpu, took) = (cpu() - cpu_before, begin.elapsed());
+            let cpu_before = cpu();
+            for partition in 0..PARTITIONS {
+                read_all(&log, partition).await;
+            }
+            let read_cpu = cpu() - cpu_before;
             let total = (SERIES as i64 * SCRAPES) as f64;
             println!(
-                "  {samples:>6} samples a record  {compression:<5}  raw {:5.1}  topic {:>6}  CPU {:6.0} ns  wall {:5.2} s",
+                "  {samples:>6} samples a record  {compression:<5}  raw {:5.1}  topic {:>6}  append {:4.0} ns, {:5.2} s  read {:4.0} ns",
                 raw_bytes as f64 / total,
                 size_on_disk(&config).map_or("?".to_owned(), |bytes| format!("{:.2}", bytes as f64 / total)),
-                cpu.as_nanos() as f64 / total,
+                append_cpu.as_nanos() as f64 / total,
                 took.as_secs_f64(),
+                read_cpu.as_nanos() as f64 / total,
             );
         }
     }

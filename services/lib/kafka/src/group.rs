@@ -138,7 +138,10 @@ impl Groups {
             tracing::debug!(topic = topic.name(), group, partition, offset, "not committed: no longer assigned");
             return Ok(());
         }
-        blocking(move || member.commit(partition, offset)).await
+        // The library waits for a coordinator longer than a caller would.
+        let limit = self.config.request_timeout() * 2;
+        let done = tokio::time::timeout(limit, blocking(move || member.commit(partition, offset))).await;
+        done.unwrap_or_else(|_| Err(LogError::Unavailable(format!("no answer to a commit within {limit:?}"))))
     }
 
     /// Gives all partitions back to the others. Blocks.

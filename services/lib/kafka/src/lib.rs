@@ -96,6 +96,13 @@ impl KafkaLog {
         Ok(Self { groups, fetcher, producers, clock, state, _watch: watch })
     }
 
+    /// Returns when the log cannot be used any more: a topic was made anew or
+    /// given other partitions, or a thread of this crate has panicked. Every
+    /// call fails from then on; the process must start again.
+    pub async fn failed(&self) -> LogError {
+        self.state.failed().await
+    }
+
     /// Gives the partitions of all groups to other members at once, instead of
     /// when their session ends. For the end of a process; blocks for a moment.
     pub fn leave_groups(&self) {

@@ -27,6 +27,8 @@ use crate::worker::{Stop, Worker};
 /// A reader that was given nothing to do for this long (a stopped process that
 /// goes on) waits for the next look first.
 const TRUSTED_FOR: Duration = Duration::from_secs(15);
+/// The end of the log waits for the look that is under way.
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 pub(crate) struct Watch {
     state: Arc<State>,
@@ -40,6 +42,8 @@ pub(crate) struct State {
     seen: RwLock<Seen>,
     /// When the topics were last seen to be what they were.
     looked: watch::Sender<Instant>,
+    /// The first thing that ended a topic's use.
+    failure: watch::Sender<Option<LogError>>,
 }
 
 struct Seen {
@@ -58,7 +62,8 @@ impl Watch {
         topics: PerTopic<Opened>,
         metrics: Metrics,
     ) -> Result<Self, OpenError> {
-        let (interval, timeout) = (Duration::from_millis(config.check_interval_ms), config.request_timeout());
+        let (interval, timeout) =
+            (Duration::from_millis(config.check_interval_ms), config.request_timeout().min(LONGEST_LOOK));
         let state = Arc::new(State::new(topics, config.min_insync_replicas, metrics));
         let (working, failing) = (Arc::clone(&state), Arc::clone(&state));
         let look = move |stop: &Stop| {
@@ -85,7 +90,8 @@ impl State {
         let unready = topics.map(|opened| vec![None; usize::from(opened.partitions)]);
         let seen = Seen { failed: PerTopic::default(), unready, away: None };
         let looked = watch::Sender::new(Instant::now());
-        Self { topics, min_insync: min_insync.into(), metrics, seen: RwLock::new(seen), looked }
+        let failure = watch::Sender::new(None);
+        Self { topics, min_insync: min_insync.into(), metrics, seen: RwLock::new(seen), looked, failure }
     }
 
     pub fn opened(&self, topic: Topic) -> &Opened {
@@ -137,6 +143,13 @@ impl State {
         self.check(topic)
     }
 
+    /// Returns when the use of a topic has ended.
+    pub async fn failed(&self) -> LogError {
+        let mut failure = self.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await.map(|failure| failure.clone());
+        failed.ok().flatten().unwrap_or_else(|| LogError::Unavailable("the log is closed".to_owned()))
+    }
+
     /// Ends the use of everything.
     pub fn fail_all(&self, why: &str) {
         tracing::error!("{why}: the log cannot be used any more");
@@ -146,7 +159,12 @@ impl State {
     }
 
     fn fail(&self, topic: Topic, error: LogError) {
-        self.seen.write().failed.get_mut(topic).get_or_insert(error);
+        self.seen.write().failed.get_mut(topic).get_or_insert(error.clone());
+        self.failure.send_if_modified(|failure| {
+            let is_first = failure.is_none();
+            failure.get_or_insert(error);
+            is_first
+        });
     }
 
     fn look(&self, admin: &AdminClient<Reports>, timeout: Duration) {

@@ -56,15 +56,18 @@ fn a_partition_without_leader_or_copies_takes_none() {
     assert_eq!(state.metrics.unready_partitions.get(), 0);
 }
 
-#[test]
-fn a_topic_made_anew_is_refused_for_good() {
+#[tokio::test]
+async fn a_topic_made_anew_is_refused_for_good() {
     let state = state();
+    let failed = tokio::time::timeout(Duration::from_millis(1), state.failed()).await;
+    assert!(failed.is_err(), "{failed:?}");
     state.compare(&raw_is(Ok(Description { id: 8, partitions: vec![GOOD; 2] })));
     for result in [state.check(RAW), state.takes_records(RAW, 0)] {
         assert!(matches!(result, Err(LogError::Recreated { topic: "metrics-raw" })), "{result:?}");
     }
     state.compare(&partitions(vec![GOOD; 2]));
     assert!(state.check(RAW).is_err());
+    assert!(matches!(state.failed().await, LogError::Recreated { .. }), "the process learns of it");
     state.check(Topic::MetricsRollup).expect("the other one is what it was");
 }
 

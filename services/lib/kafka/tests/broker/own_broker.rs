@@ -1,4 +1,4 @@
-//! A broker that a test may stop.
+//! Brokers that a test may stop.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,53 +6,55 @@ use std::process::Command;
 use tempfile::TempDir;
 use tidegate_testkit::ports::free_port;
 
-/// Runs until it is stopped or dropped.
-pub struct OwnBroker {
+/// Run until they are stopped or dropped; numbered from 1.
+pub struct OwnBrokers {
     folder: TempDir,
-    port: u16,
+    count: u16,
+    first_port: u16,
 }
 
-impl OwnBroker {
-    pub fn start() -> Self {
-        // The controller listens on the port after the broker's.
-        let port = std::iter::repeat_with(|| free_port().expect("a free port"))
-            .find(|port| std::net::TcpListener::bind(("127.0.0.1", port + 1)).is_ok())
-            .expect("two free ports");
-        let broker = Self { folder: tempfile::tempdir().expect("a folder"), port };
-        broker.up();
-        broker
+impl OwnBrokers {
+    pub fn start(count: u16) -> Self {
+        // Each has a controller that listens on the port after the broker's.
+        let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        let first_port = std::iter::repeat_with(|| free_port().expect("a free port"))
+            .find(|first| (*first..first + 2 * count).all(is_free))
+            .expect("free ports");
+        let brokers = Self { folder: tempfile::tempdir().expect("a folder"), count, first_port };
+        brokers.run("up", &[], 1..=count);
+        brokers
     }
 
     pub fn addresses(&self) -> Vec<String> {
-        vec![format!("127.0.0.1:{}", self.port)]
+        (0..self.count).map(|n| format!("127.0.0.1:{}", self.first_port + 2 * n)).collect()
     }
 
-    /// Starts it again where it was stopped.
-    pub fn up(&self) {
-        self.run("up", &[]);
+    /// Starts one again that was stopped.
+    pub fn up(&self, number: u16) {
+        self.run("up", &[], number..=number);
     }
 
-    /// Ends it as a crash does.
-    pub fn kill(&self) {
-        self.run("down", &["--kill"]);
+    /// Ends one as a crash does.
+    pub fn kill(&self, number: u16) {
+        self.run("down", &["--kill"], number..=number);
     }
 
-    fn run(&self, script: &str, arguments: &[&str]) {
+    fn run(&self, script: &str, arguments: &[&str], numbers: std::ops::RangeInclusive<u16>) {
         let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../infra/stack");
         let output = Command::new(scripts.join(script))
             .args(arguments)
-            .arg("kafka-1")
+            .args(numbers.map(|number| format!("kafka-{number}")))
             .env("STACK_DIR", self.folder.path())
-            .env("STACK_BROKERS", "1")
-            .env("STACK_KAFKA_PORT", self.port.to_string())
+            .env("STACK_BROKERS", self.count.to_string())
+            .env("STACK_KAFKA_PORT", self.first_port.to_string())
             .output()
             .expect("the script runs");
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
-impl Drop for OwnBroker {
+impl Drop for OwnBrokers {
     fn drop(&mut self) {
-        self.kill();
+        self.run("down", &["--kill"], 1..=self.count);
     }
 }
