@@ -24,7 +24,8 @@ const KEPT_STEPS: usize = 240;
 /// What they and the corrections may take; the latest step is always kept.
 const KEPT_BYTES: usize = 4 << 20;
 const KEPT_CORRECTIONS: usize = 120;
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LONGEST: Duration = Duration::from_secs(2);
 const RETRIES: u32 = 10;
 /// How often late data are looked for, at most.
 const CORRECT_EVERY: Duration = Duration::from_secs(1);
@@ -161,7 +162,7 @@ impl Feed {
     }
 
     async fn evaluate(&self, query: &Query, step_ms: i64) -> Result<Evaluated, Error> {
-        let mut tries = 0;
+        let (mut tries, mut pause) = (0, RETRY_FIRST);
         loop {
             let task = Task {
                 tenant: self.tenant.clone(),
@@ -175,7 +176,8 @@ impl Feed {
                 Err(error) if error.is_temporary() && tries < RETRIES => tries += 1,
                 other => return other,
             }
-            tokio::time::sleep(RETRY_PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_LONGEST);
         }
     }
 }
