@@ -100,7 +100,8 @@ async fn changed_parts(
         let number = finer.period.number();
         let Some(summary) = archive.summary(&finer).await? else { continue };
         let before = parts.0.get(&number);
-        if before.is_some_and(|part| part.content == summary.content && part.coverage == summary.coverage) {
+        let covers = |part: &Part| summary.coverage.shrinks_to(&part.coverage).is_none();
+        if before.is_some_and(|part| part.content == summary.content && covers(part)) {
             continue;
         }
         let Some(reader) = archive.reader(&finer).await? else { continue };

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tidegate_coldstore::{ObjectKey, Period};
+use tidegate_coldstore::{ObjectKey, Period, Tier};
 use tidegate_hotstore::memory::MemoryStore;
 use tidegate_model::TenantId;
 
@@ -222,4 +222,74 @@ fn it_can_be_spawned() {
     }
     let (store, archive) = (Arc::new(MemoryStore::new()), Archive::in_memory());
     drop(sent(verify(&*store, &archive, 1, VerifyRange::All)));
+}
+
+/// Days and months of the two tenants, as they are now.
+async fn build_tiers(archive: &Archive) {
+    for tier in [Tier::Minute, Tier::Hour] {
+        for tenant in ["a", "b"] {
+            let tenant = TenantId::new(tenant).unwrap();
+            let key = ObjectKey { tenant, period: Period::containing(tier, HOUR), shard: 0 };
+            crate::tiers::build(archive, &key).await.unwrap();
+        }
+    }
+}
+
+async fn delete(archive: &Archive, tenant: &str, tier: Tier) {
+    let tenant = TenantId::new(tenant).unwrap();
+    archive.delete(&ObjectKey { tenant, period: Period::containing(tier, HOUR), shard: 0 }).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_tier_is_counted_and_answers_when_the_finer_is_gone() {
+    let (pipe, archive) = an_hour().await;
+    ship(&pipe, &archive).await;
+    build_tiers(&archive).await;
+    let whole = report(&pipe, &archive).await;
+    let brief: Vec<_> = whole.tiers.iter().map(|t| (t.resolution.as_str(), t.objects, t.samples, t.behind)).collect();
+    assert_eq!(brief, [("5s", 2, 3, 0), ("1m", 2, 3, 0), ("1h", 2, 3, 0)]);
+    assert!(whole.holds() && whole.to_string().contains("windows of 1m: 3 samples in 3 rows of 2 objects"), "{whole}");
+
+    pipe.store.expire(HOUR / 24 + 1).await.unwrap();
+    // Of one tenant, then of both: the others' hours and days add up with it.
+    for (tier, verdict) in [(Tier::FiveSeconds, Verdict::Holds), (Tier::Minute, Verdict::HoldsByDay)] {
+        for tenant in ["a", "b"] {
+            delete(&archive, tenant, tier).await;
+            let report = report(&pipe, &archive).await;
+            assert_eq!((verdicts(&report), report.holds()), (vec![verdict], true), "{tier:?} of {tenant}: {report}");
+        }
+    }
+    // What retention cannot have taken is a loss.
+    delete(&archive, "a", Tier::Hour).await;
+    assert_eq!(verdicts(&report(&pipe, &archive).await), [Verdict::LostInArchive]);
+    let late = verify_since(&*pipe.store, &archive, 1, VerifyRange::All, HOUR + 1).await.unwrap();
+    assert_eq!(verdicts(&late), [Verdict::Expired]);
+}
+
+#[tokio::test]
+async fn a_day_that_is_behind_is_told_and_one_that_has_too_much_is_found() {
+    let (mut pipe, archive) = an_hour().await;
+    ship(&pipe, &archive).await;
+    build_tiers(&archive).await;
+    pipe.push(2 * AFTER_MS, &[("a", "up", 700, 2.0)]).await;
+    pipe.tick(3 * AFTER_MS);
+    pipe.save().await;
+    ship(&pipe, &archive).await;
+    let behind = report(&pipe, &archive).await;
+    assert_eq!(behind.tiers.iter().map(|tier| tier.behind).collect::<Vec<_>>(), [0, 1, 0]);
+    assert!(behind.holds() && behind.to_string().contains("1 parts are to be built in"), "{behind}");
+    build_tiers(&archive).await;
+    let whole = report(&pipe, &archive).await;
+    assert_eq!(whole.tiers.iter().map(|tier| (tier.samples, tier.behind)).collect::<Vec<_>>(), [(4, 0); 3]);
+
+    // An hour that lost samples, whatever did that.
+    let (other, fresh) = an_hour().await;
+    ship(&other, &fresh).await;
+    let key = ObjectKey { tenant: TenantId::new("a").unwrap(), period: Period::Hour(HOUR), shard: 0 };
+    archive.delete(&key).await.unwrap();
+    let touched = BTreeMap::from([(SOURCE, other.touched(HOUR))]);
+    let due = DueHour { shard: 0, hour: HOUR, touched, rebuild: false };
+    ship_hour(&*other.store, &archive, 1, &due).await.unwrap();
+    let report = report(&pipe, &archive).await;
+    assert!(!report.holds() && report.damaged.iter().any(|one| one.reason.contains("covers more of")), "{report}");
 }

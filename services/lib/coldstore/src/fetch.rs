@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 use parquet::file::reader::{ChunkReader, Length};
-use tidegate_schemas::parquet::{FORMAT_VERSION, archive_schema, metadata};
+use tidegate_schemas::parquet::{FORMAT_VERSION, archive_schema, archive_schema_v1, metadata};
 
 use crate::{ArchiveError, Coverage, Parts};
 
@@ -78,8 +78,9 @@ impl Pinned {
                 }
             }
         };
-        let (coverage, parts) = read_metadata(&path, &footer)?;
-        let options = ArrowReaderOptions::new().with_schema(archive_schema());
+        let Head { version, coverage, parts } = read_metadata(&path, &footer)?;
+        let schema = if version == 1 { archive_schema_v1() } else { archive_schema() };
+        let options = ArrowReaderOptions::new().with_schema(schema);
         let footer = decoding(&path, move || Ok(ArrowReaderMetadata::try_new(Arc::new(footer), options)));
         let footer = footer.await?.map_err(corrupt)?;
         Ok(Some(Self { store, path, e_tag, footer, coverage, parts, size }))
@@ -137,18 +138,24 @@ pub async fn decoding<T: Send + 'static>(
     }
 }
 
+struct Head {
+    version: u32,
+    coverage: Coverage,
+    parts: Parts,
+}
+
 /// Checks the version before anything else is believed.
-fn read_metadata(path: &Path, footer: &ParquetMetaData) -> Result<(Coverage, Parts), ArchiveError> {
+fn read_metadata(path: &Path, footer: &ParquetMetaData) -> Result<Head, ArchiveError> {
     let value = |key| metadata_value(footer, key).ok_or_else(|| ArchiveError::corrupt(path, format!("no {key}")));
     let found = value(metadata::FORMAT)?;
     let found = found.parse().map_err(|_| ArchiveError::corrupt(path, format!("format {found:?}")))?;
-    if found != FORMAT_VERSION {
+    if !(1..=FORMAT_VERSION).contains(&found) {
         return Err(ArchiveError::Version { path: path.to_string(), found, supported: FORMAT_VERSION });
     }
     let corrupt = |error| ArchiveError::coverage(path, error);
     let coverage = Coverage::parse(value(metadata::COVERAGE)?).map_err(corrupt)?;
     let parts = Parts::parse(metadata_value(footer, metadata::PARTS).unwrap_or_default()).map_err(corrupt)?;
-    Ok((coverage, parts))
+    Ok(Head { version: found, coverage, parts })
 }
 
 pub fn metadata_value<'a>(footer: &'a ParquetMetaData, key: &str) -> Option<&'a str> {

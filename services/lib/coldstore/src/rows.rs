@@ -49,11 +49,11 @@ fn float_bits(w: &FloatWindow) -> ([u64; 6], [i64; 2], [u32; 3]) {
     )
 }
 
-/// The value of a window of one sample that is stored as such.
-pub fn single_value(value: &WindowValue) -> Option<f64> {
+/// A value of the window that may be a decimal number.
+pub fn typical_value(value: &WindowValue) -> Option<f64> {
     match value {
-        WindowValue::Float(w) if w.count == 1 => Some(w.first.value),
-        WindowValue::DeltaFloat(w) if w.count == 1 => Some(w.sum),
+        WindowValue::Float(w) if w.count > 0 => Some(w.last.value),
+        WindowValue::DeltaFloat(w) => Some(w.sum),
         _ => None,
     }
 }

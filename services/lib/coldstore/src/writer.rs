@@ -12,7 +12,7 @@ use tidegate_model::{Labels, MetricId, Window};
 use tidegate_schemas::parquet::{FORMAT_VERSION, READING, metadata};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::rows::{RowBuffer, Scale, single_value};
+use crate::rows::{RowBuffer, Scale, typical_value};
 use crate::{ArchiveError, Coverage, ObjectKey, Parts};
 use row_groups::RowGroups;
 
@@ -77,7 +77,7 @@ impl ObjectWriter {
         let mut expected = self.key.period.times_ms();
         let period_start_ms = expected.start;
         self.end_group_before(labels, windows.len())?;
-        let scale = Scale::of(windows.iter().filter_map(|window| single_value(&window.value)));
+        let scale = Scale::of(windows.iter().filter_map(|window| typical_value(&window.value)));
         let mut keys = self.buffer.series(id, labels, scale);
         for window in windows {
             let start_ms = window.start_ms;

@@ -85,7 +85,7 @@ async fn names_labels_windows_and_percentiles_are_plain_columns() {
     );
     let Some(rows) = duckdb("names_labels_windows_and_percentiles_are_plain_columns", "", &query) else { return };
     let expected = "\
-default|5s|2026-11-20|7|cpu|node|float|2026-11-20 07:00:00|3|35.0|None|None|None|None
+default|5s|2026-11-20|7|cpu|node|float|2026-11-20 07:00:00|3|None|35|0|None|None
 default|5s|2026-11-20|7|cpu|node|float|2026-11-20 07:00:05|1|0.3333333333333333|None|None|None|None
 default|5s|2026-11-20|7|latency|api|distribution|2026-11-20 07:00:00|1000|500500.0|None|None|500.0|988.0
 default|5s|2026-11-20|7|up|node|float|2026-11-20 07:00:00|1|None|1|0|None|None

@@ -17,7 +17,7 @@ use super::{DELTA, DISTRIBUTION, FLOAT, HISTOGRAM};
 use crate::blob::{get_histogram, get_sketch};
 
 /// The columns that [`WindowReader`] needs.
-pub const VALUE_COLUMNS: [&str; 20] = [
+pub const VALUE_COLUMNS: [&str; 25] = [
     column::KIND,
     column::WINDOW_START,
     column::COUNT,
@@ -29,6 +29,11 @@ pub const VALUE_COLUMNS: [&str; 20] = [
     column::MAX,
     column::FIRST,
     column::LAST,
+    column::MIN_DIGITS,
+    column::MAX_DIGITS,
+    column::FIRST_DIGITS,
+    column::LAST_DIGITS,
+    column::INCREASE_DIGITS,
     column::FIRST_OFFSET_MS,
     column::LAST_OFFSET_MS,
     column::INCREASE,
@@ -47,22 +52,39 @@ pub struct WindowReader<'a> {
     window_start: &'a TimestampMillisecondArray,
     count: &'a Int64Array,
     samples: &'a Int64Array,
-    sum: &'a Float64Array,
-    sum_digits: &'a Int64Array,
+    sum: Number<'a>,
     sum_scale: &'a Int32Array,
-    min: &'a Float64Array,
-    max: &'a Float64Array,
-    first: &'a Float64Array,
-    last: &'a Float64Array,
+    min: Number<'a>,
+    max: Number<'a>,
+    first: Number<'a>,
+    last: Number<'a>,
     first_offset_ms: &'a Int32Array,
     last_offset_ms: &'a Int32Array,
-    increase: &'a Float64Array,
+    increase: Number<'a>,
     resets: &'a Int64Array,
     changes: &'a Int64Array,
     stale_count: &'a Int64Array,
     stale_offset_ms: &'a Int32Array,
     sketch: &'a BinaryArray,
     histogram: &'a BinaryArray,
+}
+
+/// A value as it is, or as digits.
+struct Number<'a> {
+    value: &'a Float64Array,
+    /// `None`: the file's version has no such column.
+    digits: Option<&'a Int64Array>,
+}
+
+impl<'a> Number<'a> {
+    fn of(batch: &'a RecordBatch, name: &str, digits: &str) -> Result<Self, Reason> {
+        let value = find(batch, name)?.as_primitive_opt::<Float64Type>().ok_or_else(|| wrong_type(name))?;
+        let digits = match batch.column_by_name(digits) {
+            None => None,
+            Some(column) => Some(column.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong_type(digits))?),
+        };
+        Ok(Self { value, digits })
+    }
 }
 
 /// What is wrong with a row.
@@ -73,7 +95,6 @@ impl<'a> WindowReader<'a> {
         let kind = find(batch, column::KIND)?;
         let kind = kind.as_dictionary_opt::<Int32Type>().ok_or_else(|| wrong_type(column::KIND))?;
         let kinds: &StringArray = kind.values().as_string_opt().ok_or_else(|| wrong_type(column::KIND))?;
-        let doubles = |name| find(batch, name)?.as_primitive_opt::<Float64Type>().ok_or_else(|| wrong_type(name));
         let longs = |name| find(batch, name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong_type(name));
         let ints = |name| find(batch, name)?.as_primitive_opt::<Int32Type>().ok_or_else(|| wrong_type(name));
         let blobs = |name| find(batch, name)?.as_binary_opt::<i32>().ok_or_else(|| wrong_type(name));
@@ -85,16 +106,15 @@ impl<'a> WindowReader<'a> {
                 .ok_or_else(|| wrong_type(column::WINDOW_START))?,
             count: longs(column::COUNT)?,
             samples: longs(column::SAMPLES)?,
-            sum: doubles(column::SUM)?,
-            sum_digits: longs(column::SUM_DIGITS)?,
+            sum: Number::of(batch, column::SUM, column::SUM_DIGITS)?,
             sum_scale: ints(column::SUM_SCALE)?,
-            min: doubles(column::MIN)?,
-            max: doubles(column::MAX)?,
-            first: doubles(column::FIRST)?,
-            last: doubles(column::LAST)?,
+            min: Number::of(batch, column::MIN, column::MIN_DIGITS)?,
+            max: Number::of(batch, column::MAX, column::MAX_DIGITS)?,
+            first: Number::of(batch, column::FIRST, column::FIRST_DIGITS)?,
+            last: Number::of(batch, column::LAST, column::LAST_DIGITS)?,
             first_offset_ms: ints(column::FIRST_OFFSET_MS)?,
             last_offset_ms: ints(column::LAST_OFFSET_MS)?,
-            increase: doubles(column::INCREASE)?,
+            increase: Number::of(batch, column::INCREASE, column::INCREASE_DIGITS)?,
             resets: longs(column::RESETS)?,
             changes: longs(column::CHANGES)?,
             stale_count: longs(column::STALE_COUNT)?,
@@ -133,13 +153,13 @@ impl<'a> WindowReader<'a> {
         }
         let sum = self.sum(row)?;
         let first_ms = self.time(self.first_offset_ms, row).ok_or("the first sample has no time")?;
-        let Some(first) = double(self.first, row) else {
+        let Some(first) = self.number(&self.first, row)? else {
             window.push(first_ms, sum);
             return Ok(window);
         };
         let last_ms = self.time(self.last_offset_ms, row).ok_or("the last sample has no time")?;
-        let last = double(self.last, row).ok_or("last is missing")?;
-        let Some(increase) = double(self.increase, row) else {
+        let last = self.number(&self.last, row)?.ok_or("last is missing")?;
+        let Some(increase) = self.number(&self.increase, row)? else {
             window.push(first_ms, first);
             window.push(last_ms, last);
             return Ok(window);
@@ -147,8 +167,8 @@ impl<'a> WindowReader<'a> {
         Ok(FloatWindow {
             count,
             sum,
-            min: double(self.min, row).ok_or("min is missing")?,
-            max: double(self.max, row).ok_or("max is missing")?,
+            min: self.number(&self.min, row)?.ok_or("min is missing")?,
+            max: self.number(&self.max, row)?.ok_or("max is missing")?,
             first: Point { time_ms: first_ms, value: first },
             last: Point { time_ms: last_ms, value: last },
             increase,
@@ -161,7 +181,7 @@ impl<'a> WindowReader<'a> {
     fn delta(&self, row: usize) -> Result<DeltaWindow, Reason> {
         let sum = self.sum(row)?;
         let first_ms = self.time(self.first_offset_ms, row).ok_or("the first sample has no time")?;
-        let (Some(min), Some(max)) = (double(self.min, row), double(self.max, row)) else {
+        let (Some(min), Some(max)) = (self.number(&self.min, row)?, self.number(&self.max, row)?) else {
             return Ok(DeltaWindow::one(first_ms, sum));
         };
         let last_ms = self.time(self.last_offset_ms, row).ok_or("the last sample has no time")?;
@@ -192,20 +212,24 @@ impl<'a> WindowReader<'a> {
             distribution: Distribution {
                 count: self.count.value(row) as u64,
                 sum: self.sum(row)?,
-                min: double(self.min, row).ok_or("min is missing")?,
-                max: double(self.max, row).ok_or("max is missing")?,
+                min: self.number(&self.min, row)?.ok_or("min is missing")?,
+                max: self.number(&self.max, row)?.ok_or("max is missing")?,
                 sketch: get_sketch(bytes).map_err(|error| format!("sketch: {error}"))?,
             },
         })
     }
 
     fn sum(&self, row: usize) -> Result<f64, Reason> {
-        if let Some(sum) = double(self.sum, row) {
-            return Ok(sum);
+        Ok(self.number(&self.sum, row)?.ok_or("sum is missing")?)
+    }
+
+    fn number(&self, number: &Number<'_>, row: usize) -> Result<Option<f64>, Reason> {
+        if number.value.is_valid(row) {
+            return Ok(Some(number.value.value(row)));
         }
-        let digits = long(self.sum_digits, row).ok_or("sum is missing")?;
+        let Some(digits) = number.digits.and_then(|digits| long(digits, row)) else { return Ok(None) };
         let scale = self.sum_scale.is_valid(row).then(|| self.sum_scale.value(row)).and_then(Scale::of_places);
-        Ok(scale.ok_or("sum_scale is missing or out of range")?.value(digits))
+        Ok(Some(scale.ok_or("sum_scale is missing or out of range")?.value(digits)))
     }
 
     fn time(&self, offsets: &Int32Array, row: usize) -> Option<i64> {
@@ -219,10 +243,6 @@ fn find<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Reason> 
 
 fn wrong_type(name: &str) -> Reason {
     format!("column {name} has another type")
-}
-
-fn double(array: &Float64Array, row: usize) -> Option<f64> {
-    array.is_valid(row).then(|| array.value(row))
 }
 
 fn long(array: &Int64Array, row: usize) -> Option<i64> {

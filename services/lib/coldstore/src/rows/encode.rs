@@ -40,6 +40,11 @@ pub struct RowBuffer {
     max: Float64Builder,
     first: Float64Builder,
     last: Float64Builder,
+    min_digits: Int64Builder,
+    max_digits: Int64Builder,
+    first_digits: Int64Builder,
+    last_digits: Int64Builder,
+    increase_digits: Int64Builder,
     first_offset_ms: Int32Builder,
     last_offset_ms: Int32Builder,
     increase: Float64Builder,
@@ -51,6 +56,17 @@ pub struct RowBuffer {
     sketch: BinaryBuilder,
     histogram: BinaryBuilder,
     scratch: Vec<u8>,
+}
+
+/// The values of a row that are doubles or digits.
+#[derive(Default)]
+struct Values {
+    sum: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+    first: Option<f64>,
+    last: Option<f64>,
+    increase: Option<f64>,
 }
 
 /// What is the same in all rows of a series, as keys into the buffer's
@@ -84,6 +100,11 @@ impl RowBuffer {
             max: Float64Builder::new(),
             first: Float64Builder::new(),
             last: Float64Builder::new(),
+            min_digits: Int64Builder::new(),
+            max_digits: Int64Builder::new(),
+            first_digits: Int64Builder::new(),
+            last_digits: Int64Builder::new(),
+            increase_digits: Int64Builder::new(),
             first_offset_ms: Int32Builder::new(),
             last_offset_ms: Int32Builder::new(),
             increase: Float64Builder::new(),
@@ -145,31 +166,32 @@ impl RowBuffer {
         self.stale_count.append_option((w.stale.count > 0).then_some(i64::from(w.stale.count)));
         let follows = follows_from_points(w);
         if w.count == 0 {
-            self.values(None, None);
-            self.points(None);
+            self.values(Values::default(), scale);
         } else if w.count == 1 && follows {
             // `first`, not `sum`: adding to zero makes −0.0 positive.
-            self.one_value(w.first.value, scale);
-            self.points(None);
+            self.values(Values { sum: Some(w.first.value), ..Values::default() }, scale);
         } else {
-            self.values(Some(w.sum), Some((w.min, w.max)));
-            self.points(Some((w.first.value, w.last.value)));
+            let values = Values {
+                sum: Some(w.sum),
+                min: Some(w.min),
+                max: Some(w.max),
+                first: Some(w.first.value),
+                last: Some(w.last.value),
+                increase: (!follows).then_some(w.increase),
+            };
+            self.values(values, scale);
         }
-        let derived = (!follows).then_some((w.increase, w.resets, w.changes));
-        self.increase.append_option(derived.map(|d| d.0));
-        self.resets.append_option(derived.map(|d| i64::from(d.1)));
-        self.changes.append_option(derived.map(|d| i64::from(d.2)));
+        self.resets.append_option((!follows).then_some(i64::from(w.resets)));
+        self.changes.append_option((!follows).then_some(i64::from(w.changes)));
         self.no_distribution();
         self.histogram.append_null();
     }
 
     fn push_delta(&mut self, w: &DeltaWindow, scale: Scale) {
         self.counts(i64::from(w.count), i64::from(w.count));
-        if is_one_delta(w) {
-            self.one_value(w.sum, scale);
-        } else {
-            self.values(Some(w.sum), Some((w.min, w.max)));
-        }
+        let range = (!is_one_delta(w)).then_some((w.min, w.max));
+        let (min, max) = range.unzip();
+        self.values(Values { sum: Some(w.sum), min, max, ..Values::default() }, scale);
         self.no_float();
         self.no_distribution();
         self.histogram.append_null();
@@ -177,7 +199,7 @@ impl RowBuffer {
 
     fn push_histogram(&mut self, w: &HistogramWindow) {
         self.counts(i64::from(w.count), i64::from(w.count));
-        self.values(None, None);
+        self.values(Values::default(), Scale::default());
         self.no_float();
         self.no_distribution();
         self.scratch.clear();
@@ -192,7 +214,7 @@ impl RowBuffer {
         let d = &w.distribution;
         // Bits, so that a count beyond 2⁶³ comes back as it was.
         self.counts(d.count as i64, i64::from(w.count));
-        self.values(Some(d.sum), Some((d.min, d.max)));
+        self.doubles(&Values { sum: Some(d.sum), min: Some(d.min), max: Some(d.max), ..Values::default() });
         self.no_float();
         for (builder, (_, quantile)) in self.percentiles.iter_mut().zip(PERCENTILES) {
             builder.append_option(d.sketch.quantile(quantile));
@@ -208,32 +230,55 @@ impl RowBuffer {
         self.samples.append_value(samples);
     }
 
-    /// The sum of a window of one sample, which says all of it.
-    fn one_value(&mut self, value: f64, scale: Scale) {
-        let digits = scale.digits(value);
-        self.sum.append_option(digits.is_none().then_some(value));
-        self.sum_digits.append_option(digits);
-        self.sum_scale.append_option(digits.map(|_| scale.places()));
-        self.min.append_null();
-        self.max.append_null();
+    /// Each value as digits if it has them, else as it is.
+    fn values(&mut self, mut values: Values, scale: Scale) {
+        let mut any = false;
+        for (value, builder) in [
+            (&mut values.sum, &mut self.sum_digits),
+            (&mut values.min, &mut self.min_digits),
+            (&mut values.max, &mut self.max_digits),
+            (&mut values.first, &mut self.first_digits),
+            (&mut values.last, &mut self.last_digits),
+            (&mut values.increase, &mut self.increase_digits),
+        ] {
+            let digits = value.and_then(|value| scale.digits(value));
+            builder.append_option(digits);
+            if digits.is_some() {
+                *value = None;
+                any = true;
+            }
+        }
+        self.sum_scale.append_option(any.then_some(scale.places()));
+        self.sum.append_option(values.sum);
+        self.min.append_option(values.min);
+        self.max.append_option(values.max);
+        self.first.append_option(values.first);
+        self.last.append_option(values.last);
+        self.increase.append_option(values.increase);
     }
 
-    fn values(&mut self, sum: Option<f64>, range: Option<(f64, f64)>) {
-        self.sum.append_option(sum);
-        self.sum_digits.append_null();
+    /// Each value as it is.
+    fn doubles(&mut self, values: &Values) {
+        for builder in [
+            &mut self.sum_digits,
+            &mut self.min_digits,
+            &mut self.max_digits,
+            &mut self.first_digits,
+            &mut self.last_digits,
+            &mut self.increase_digits,
+        ] {
+            builder.append_null();
+        }
         self.sum_scale.append_null();
-        self.min.append_option(range.map(|r| r.0));
-        self.max.append_option(range.map(|r| r.1));
-    }
-
-    fn points(&mut self, points: Option<(f64, f64)>) {
-        self.first.append_option(points.map(|p| p.0));
-        self.last.append_option(points.map(|p| p.1));
+        self.sum.append_option(values.sum);
+        self.min.append_option(values.min);
+        self.max.append_option(values.max);
+        self.first.append_option(values.first);
+        self.last.append_option(values.last);
+        self.increase.append_option(values.increase);
     }
 
     fn no_float(&mut self) {
-        self.points(None);
-        self.increase.append_null();
         self.resets.append_null();
         self.changes.append_null();
         self.stale_count.append_null();
@@ -261,6 +306,15 @@ impl RowBuffer {
         columns.push(Arc::new(self.sum_digits.finish()));
         columns.push(Arc::new(self.sum_scale.finish()));
         for builder in [&mut self.min, &mut self.max, &mut self.first, &mut self.last] {
+            columns.push(Arc::new(builder.finish()));
+        }
+        for builder in [
+            &mut self.min_digits,
+            &mut self.max_digits,
+            &mut self.first_digits,
+            &mut self.last_digits,
+            &mut self.increase_digits,
+        ] {
             columns.push(Arc::new(builder.finish()));
         }
         columns.push(Arc::new(self.first_offset_ms.finish()));

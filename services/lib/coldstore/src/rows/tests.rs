@@ -1,5 +1,5 @@
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Float64Type, Int32Type};
+use arrow::datatypes::{Int32Type, Int64Type};
 use tidegate_model::MetricId;
 use tidegate_schemas::parquet::column;
 
@@ -8,7 +8,7 @@ use crate::tests::{HOUR_START_MS, float, labels};
 
 fn batch(windows: &[tidegate_model::Window]) -> arrow::record_batch::RecordBatch {
     let mut buffer = RowBuffer::new();
-    let series = buffer.series(MetricId(7), &labels("up", &[("job", "node")]), Scale::default());
+    let series = buffer.series(MetricId(7), &labels("up", &[("job", "node")]), Scale::of_places(1).unwrap());
     for window in windows {
         assert!(buffer.push(&series, window));
     }
@@ -31,19 +31,34 @@ fn what_follows_from_the_samples_is_null() {
         float(at, &[(3, 1.5), (9, 2.5)]),
         float(at, &[(3, 1.5), (9, 2.5), (12, 0.5)]),
         float(at, &[(3, 8.0)]),
+        float(at, &[(3, std::f64::consts::PI)]),
     ]);
     let always = ["stale_count", "stale_offset_ms", "sketch", "histogram"];
-    let derived = ["increase", "resets", "changes"];
-    let digits = ["sum_digits", "sum_scale"];
-    let of_one = ["min", "max", "first", "last", "last_offset_ms"];
-    assert_eq!(nulls(&batch, 0), [&digits[..], &of_one, &derived, &always].concat());
-    assert_eq!(nulls(&batch, 1), [&digits[..], &derived, &always].concat());
-    assert_eq!(nulls(&batch, 2), [&digits[..], &always].concat());
-    assert_eq!(nulls(&batch, 3), [&["sum"][..], &of_one, &derived, &always].concat());
-    let sum = batch.column_by_name(column::SUM).unwrap().as_primitive::<Float64Type>();
-    assert_eq!(sum.values()[..3], [1.5, 4.0, 4.5]);
+    let derived = ["resets", "changes"];
+    let values = ["sum", "min", "max", "first", "last"];
+    let rest_of_digits = ["min_digits", "max_digits", "first_digits", "last_digits"];
+    let sorted = |lists: &[&[&str]]| {
+        let mut names: Vec<String> = lists.concat().into_iter().map(str::to_owned).collect();
+        names.sort_unstable();
+        names
+    };
+    let nulls = |row| {
+        let mut names = nulls(&batch, row);
+        names.sort_unstable();
+        names
+    };
+    let increase = ["increase", "increase_digits"];
+    let one: [&[&str]; 6] = [&["last_offset_ms"], &values[1..], &rest_of_digits, &increase, &derived, &always];
+    let one_and = |others: &[&str]| sorted(&[&one[..], &[others]].concat());
+    assert_eq!(nulls(0), one_and(&["sum"]), "1.5 is 15 with one place");
+    assert_eq!(nulls(1), sorted(&[&values, &increase, &derived, &always]));
+    assert_eq!(nulls(2), sorted(&[&values, &["increase"], &always]));
+    assert_eq!(nulls(3), one_and(&["sum"]));
+    assert_eq!(nulls(4), one_and(&["sum_digits", "sum_scale"]));
+    let digits = batch.column_by_name(column::SUM_DIGITS).unwrap().as_primitive::<Int64Type>();
+    assert_eq!(digits.values()[..4], [15, 40, 45, 80]);
     let offsets = batch.column_by_name(column::FIRST_OFFSET_MS).unwrap().as_primitive::<Int32Type>();
-    assert_eq!(offsets.values(), &[3, 3, 3, 3]);
+    assert_eq!(offsets.values(), &[3, 3, 3, 3, 3]);
 }
 
 /// Two samples of one millisecond from two fragments: the first wins for
@@ -58,7 +73,7 @@ fn a_merged_window_that_its_points_do_not_give_is_written_out() {
     a.merge(&b);
     let window = tidegate_model::Window { start_ms: at, value: WindowValue::Float(a) };
     let batch = batch(std::slice::from_ref(&window));
-    assert!(batch.column_by_name(column::INCREASE).unwrap().is_valid(0));
+    assert!(batch.column_by_name(column::INCREASE_DIGITS).unwrap().is_valid(0));
     assert_eq!(WindowReader::new(&batch).unwrap().window(0).unwrap(), window);
 }
 

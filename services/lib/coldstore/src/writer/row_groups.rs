@@ -37,9 +37,27 @@ const MAX_SERIES: u64 = 16 * 1024;
 
 /// Columns that are coded as differences in the first place, the contested
 /// ones among them also in other ways.
-const DELTA_CODED: [&str; 4] =
-    [column::WINDOW_START, column::SUM_DIGITS, column::FIRST_OFFSET_MS, column::LAST_OFFSET_MS];
-const ALSO_PLAIN: [&str; 3] = [column::SUM, column::SUM_DIGITS, column::FIRST_OFFSET_MS];
+const DELTA_CODED: [&str; 9] = [
+    column::WINDOW_START,
+    column::SUM_DIGITS,
+    column::MIN_DIGITS,
+    column::MAX_DIGITS,
+    column::FIRST_DIGITS,
+    column::LAST_DIGITS,
+    column::INCREASE_DIGITS,
+    column::FIRST_OFFSET_MS,
+    column::LAST_OFFSET_MS,
+];
+const ALSO_PLAIN: [&str; 8] = [
+    column::SUM,
+    column::SUM_DIGITS,
+    column::MIN_DIGITS,
+    column::MAX_DIGITS,
+    column::FIRST_DIGITS,
+    column::LAST_DIGITS,
+    column::INCREASE_DIGITS,
+    column::FIRST_OFFSET_MS,
+];
 const ALSO_DICTIONARY: [&str; 1] = [column::FIRST_OFFSET_MS];
 
 pub struct RowGroups {
