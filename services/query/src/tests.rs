@@ -3,6 +3,7 @@
 mod anywhere;
 mod api;
 mod bad_input;
+mod dashboards;
 mod held;
 mod hostile;
 mod limits;
