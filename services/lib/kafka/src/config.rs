@@ -39,9 +39,14 @@ pub struct Config {
     pub rollup_retention_ms: u64,
     /// Larger records are refused.
     pub max_record_bytes: usize,
+    /// Measured on records of 1,000 samples (`benches/broker.rs`): bytes and
+    /// CPU of the producer a sample are 34.8 and 83 ns with none, 31.7 and
+    /// 150 ns with lz4, 28.4 and 267 ns with zstd.
     pub compression: Compression,
     /// How long a record waits for others of its partition to share a batch
-    /// with. The gateway gathers by itself and needs none.
+    /// with. The gateway gathers by itself and needs none: of 1,000 appends a
+    /// second the median took 0.4 ms with 0 and 3.4 ms with 1, on a machine
+    /// that was busy with other things.
     pub linger_ms: u64,
     /// From append to the brokers' acknowledgement; then the append fails.
     pub delivery_timeout_ms: u64,
