@@ -31,6 +31,9 @@ pub(crate) struct Series {
 /// metric_id, tenant, kind, labels
 type Columns = (Vec<u8>, String, Option<String>, Option<HashMap<String, String>>);
 
+/// metric, type, unit, help
+type MetadataColumns = (String, Option<String>, Option<String>, Option<String>);
+
 impl Series {
     pub async fn prepare(database: &Database, retention: Retention) -> Result<Self, OpenError> {
         let select = "SELECT metric_id, tenant, kind, labels FROM series WHERE shard = ? AND day = ?";
@@ -158,9 +161,8 @@ impl Series {
         database: &Database,
         tenant: &TenantId,
     ) -> Result<Vec<(String, MetricMetadata)>, StoreError> {
-        let rows: Vec<(String, Option<String>, Option<String>, Option<String>)> =
-            database.rows(&self.select_metadata, (tenant.as_str(),)).await?;
-        let row = |(metric, kind, unit, help): (String, Option<String>, Option<String>, Option<String>)| {
+        let rows: Vec<MetadataColumns> = database.rows(&self.select_metadata, (tenant.as_str(),)).await?;
+        let row = |(metric, kind, unit, help): MetadataColumns| {
             let metric_type = type_of(&kind.unwrap_or_default())?;
             Ok((metric, MetricMetadata { metric_type, unit: unit.unwrap_or_default(), help: help.unwrap_or_default() }))
         };

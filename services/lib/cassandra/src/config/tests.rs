@@ -7,7 +7,8 @@ fn valid() -> Config {
 #[test]
 fn what_cannot_work_is_named() {
     valid().check().expect("valid");
-    let broken: [(&str, fn(&mut Config)); 7] = [
+    type Break = fn(&mut Config);
+    let broken: [(&str, Break); 7] = [
         ("contact_points", |config| config.contact_points = vec![" ".to_owned()]),
         ("keyspace", |config| config.keyspace = "Metrics; DROP".to_owned()),
         ("keyspace", |config| config.keyspace = "9lives".to_owned()),
