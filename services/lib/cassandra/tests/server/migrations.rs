@@ -3,7 +3,7 @@
 use tidegate_cassandra::{CassandraStore, Config, Metrics, OpenError, migrate};
 use tidegate_schemas::cql::MIGRATIONS;
 
-use super::shared::{config, cqlsh};
+use super::shared::{clean_up, config, cqlsh};
 
 async fn refusal(config: &Config) -> OpenError {
     match CassandraStore::open(config, Metrics::default()).await {
@@ -50,6 +50,7 @@ async fn tables_are_made_once_and_others_refused() {
     assert!(error.to_string().contains("tidegate migrate"), "{error}");
     let repaired = migrate(&config).await.expect("tables that are there already");
     assert_eq!(repaired.applied, all, "statements can be repeated");
+    clean_up(&config).await;
 }
 
 #[tokio::test]
@@ -70,9 +71,10 @@ async fn a_keyspace_with_fewer_copies_is_refused() {
     );
     session.query_unpaged(alter, ()).await.expect("altered");
     let named = Config { datacenter, ..one_copy.clone() };
-    for config in [one_copy, named] {
-        CassandraStore::open(&config, Metrics::default()).await.expect("another strategy, as many copies");
+    for config in [&one_copy, &named] {
+        CassandraStore::open(config, Metrics::default()).await.expect("another strategy, as many copies");
     }
+    clean_up(&one_copy).await;
 }
 
 #[tokio::test]

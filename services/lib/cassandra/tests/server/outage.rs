@@ -8,7 +8,7 @@ use tidegate_model::{MetricId, TenantId};
 use tidegate_testkit::eventually;
 use tidegate_testkit::tcp_proxy::{State, TcpProxy};
 
-use super::shared::{MINUTE, PARTITIONS, config, open, row};
+use super::shared::{MINUTE, PARTITIONS, clean_up, config, open, row};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -51,4 +51,5 @@ async fn an_outage_is_reported_in_time_and_passes() {
     }
     let found = store.read_rows(&TenantId::default(), &[MetricId(1)], MINUTE..MINUTE + 1).await.expect("read_rows");
     assert_eq!(found, [row(1, MINUTE, 3)]);
+    clean_up(&direct).await;
 }

@@ -52,6 +52,12 @@ pub async fn cqlsh(config: &Config) -> Session {
     session
 }
 
+/// For a node that many runs of the tests use.
+pub async fn clean_up(config: &Config) {
+    let dropped = cqlsh(config).await.query_unpaged(format!("DROP KEYSPACE {}", config.keyspace), ()).await;
+    dropped.expect("the keyspace is dropped");
+}
+
 /// Of so many samples, one a second, with the values 1, 2, 3, …
 pub fn row(metric_id: u128, minute: u32, samples: u32) -> Row {
     let start_ms = minute_start_ms(minute);
