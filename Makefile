@@ -74,6 +74,20 @@ load: build ## Push 5 M samples to Tidegate and to the peers that are installed,
 	cargo build --release --locked --package tidegate-load-tests
 	TIDEGATE_BIN=$(abspath $(TARGET))/release/tidegate $(TARGET)/release/tidegate-load-tests push --compare
 
+CHAOS = TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate $(TARGET)/debug/tidegate-chaos
+.PHONY: chaos-programs
+chaos-programs: tools $(UI)/dist/index.html
+	cargo build --locked --package tidegate --package tidegate-chaos
+
+.PHONY: chaos-quick
+chaos-quick: chaos-programs ## Break one process in the worst ways and recount every sample (minutes; needs DuckDB for Python)
+	$(CHAOS) run --quick --parallel 3 --folder $(TARGET)/chaos-quick
+
+.PHONY: chaos
+chaos: chaos-programs ## Break everything, one process and a fleet, adding to target/chaos/table.jsonl (hours; needs Java, Maven, Go)
+	$(CHAOS) run --resume --parallel 2
+	$(CHAOS) run --resume --topology fleet
+
 .PHONY: deny
 deny: ## Check dependencies: advisories, licences, bans (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo "missing: cargo-deny (cargo install --locked cargo-deny)" >&2; exit 1; }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use tidegate_testkit::{Series, now_ms};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::push::{Answer, Batch, Gateway, Protocol};
@@ -18,6 +18,7 @@ pub const PAST: &str = "chaos_past";
 const HOUR_MS: i64 = 3_600_000;
 /// A batch that is still not acknowledged then ends the run as failed: nothing may stay unknown.
 const BATCH_LIMIT: Duration = Duration::from_secs(300);
+const GENERATION_BATCHES: u64 = 300;
 /// Pauses of a client that had no answer, unless it was told how long to wait.
 const RETRY_MS: std::ops::Range<u64> = 50..500;
 
@@ -73,7 +74,8 @@ pub struct Outcome {
 
 /// Clients at work.
 pub struct Clients {
-    tasks: Vec<JoinHandle<anyhow::Result<Outcome>>>,
+    /// Ended when they are dropped.
+    tasks: JoinSet<anyhow::Result<Outcome>>,
     stop: CancellationToken,
     pub live_series: u64,
 }
@@ -81,7 +83,8 @@ pub struct Clients {
 impl Clients {
     pub fn start(gateways: &[Gateway], habits: &Habits, random: &mut Random) -> Self {
         let stop = CancellationToken::new();
-        let tasks = (0..habits.clients).map(|number| {
+        let mut tasks = JoinSet::new();
+        for number in 0..habits.clients {
             let mut random = random.fork();
             let protocol = match number % 5 {
                 3 => Protocol::Json,
@@ -102,17 +105,17 @@ impl Clients {
                 times: HashMap::new(),
                 outcome: Outcome::default(),
             };
-            tokio::spawn(client.run(stop.clone()))
-        });
-        Self { tasks: tasks.collect(), stop, live_series: habits.clients * habits.live_series }
+            tasks.spawn(client.run(stop.clone()));
+        }
+        Self { tasks, stop, live_series: habits.clients * habits.live_series }
     }
 
     /// Lets each client have its last batch acknowledged.
-    pub async fn finish(self) -> anyhow::Result<Outcome> {
+    pub async fn finish(mut self) -> anyhow::Result<Outcome> {
         self.stop.cancel();
         let mut all = Outcome::default();
-        for task in self.tasks {
-            let one = task.await??;
+        while let Some(one) = self.tasks.join_next().await {
+            let one = one??;
             all.acknowledged.merge(one.acknowledged);
             all.refused += one.refused;
             all.batches += one.batches;
@@ -214,6 +217,8 @@ impl Client {
         // Two batches of a series never have the same time.
         self.last_ms = (now_ms() + habits.clock_ahead_ms).max(self.last_ms + 1);
         let mut sent: Vec<(&str, Sent)> = Vec::new();
+        // Now and then past series give way to new ones, which have to be made known.
+        let generation = self.sequence / GENERATION_BATCHES;
         for place in 0..habits.batch_series {
             let turn = self.sequence * habits.batch_series + place;
             let value = i64::try_from(1 + turn % 100_003).unwrap_or(1);
@@ -226,7 +231,7 @@ impl Client {
                 let before = habits.past_ms.end - habits.past_ms.start;
                 let before = self.random.below(before.max(1).cast_unsigned()).cast_signed() + habits.past_ms.start;
                 let past_ms = self.hour_ms - 1 - before;
-                let sample = self.at_its_own_time(format!("past-{}-{index}", self.number), past_ms, value);
+                let sample = self.at_its_own_time(format!("past-{}-{index}-{generation}", self.number), past_ms, value);
                 sent.push((PAST, sample));
             }
         }

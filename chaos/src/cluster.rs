@@ -1,13 +1,17 @@
 //! The processes of a run. Embedded: one `tidegate all`. Fleet: each target apart, on real servers.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use tidegate_testkit::fault_proxy::FaultProxy;
+use tidegate_testkit::{binary, stack as names};
 
 use crate::node::{Node, Target};
 use crate::push::Gateway;
+use crate::stack::{Size, Stack};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -20,25 +24,77 @@ pub enum Topology {
 const COMMON: &str = "\
 agent: {enabled: false}
 limits: {requests_per_second: 1000000, samples_per_second: 1000000000}
-compactor: {settle_seconds: 3, settle_limit_seconds: 20, poll_seconds: 1}
+compactor: {settle_seconds: 3, settle_limit_seconds: 20, poll_seconds: 1, tier_settle_seconds: 10}
 ";
+
+/// How many processes of each target a fleet has.
+const FLEET: [(Target, usize); 4] =
+    [(Target::Gateway, 2), (Target::Rollup, 3), (Target::Compactor, 2), (Target::Query, 2)];
+/// Of each topic.
+const PARTITIONS: u16 = 6;
 
 pub struct Cluster {
     pub topology: Topology,
     pub nodes: Vec<Node>,
+    pub servers: Option<Servers>,
     folder: PathBuf,
+    settings: String,
+}
+
+/// What a fleet keeps its things in.
+pub struct Servers {
+    pub stack: Stack,
+    /// Between the fleet and S3.
+    pub s3: FaultProxy,
+    /// Before the names of topics and groups.
+    pub prefix: String,
+    pub keyspace: String,
+    pub bucket: String,
 }
 
 impl Cluster {
-    /// Prepares the processes in `folder`, which is made anew, and starts none.
-    pub fn prepare(topology: Topology, folder: &Path, more_settings: &str) -> anyhow::Result<Self> {
+    /// Prepares the processes in `folder`, which is made anew, and starts none of them.
+    pub async fn prepare(topology: Topology, folder: &Path, size: Size, seed: u64) -> anyhow::Result<Self> {
         if folder.exists() {
             std::fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
         }
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        let settings = format!("{COMMON}{more_settings}");
-        let nodes = vec![Node::prepare(folder, Target::All, 1, &settings)?];
-        Ok(Self { topology, nodes, folder: folder.to_owned() })
+        let servers = match topology {
+            Topology::Embedded => None,
+            Topology::Fleet => Some(Servers::prepare(folder, size, seed).await?),
+        };
+        let settings = match &servers {
+            None => COMMON.to_owned(),
+            Some(servers) => format!("{COMMON}{}", servers.settings()?),
+        };
+        let mut cluster = Self { topology, nodes: Vec::new(), servers, folder: folder.to_owned(), settings };
+        match topology {
+            Topology::Embedded => cluster.add(Target::All).map(|_| ())?,
+            Topology::Fleet => {
+                for (target, count) in FLEET {
+                    (0..count).try_for_each(|_| cluster.add(target).map(|_| ()))?;
+                }
+                cluster.migrate().await?;
+            }
+        }
+        Ok(cluster)
+    }
+
+    /// One more process, not started; its place in `nodes`.
+    pub fn add(&mut self, target: Target) -> anyhow::Result<usize> {
+        let number = 1 + self.nodes.iter().filter(|node| node.target == target).count();
+        self.nodes.push(Node::prepare(&self.folder, target, number, &self.settings)?);
+        Ok(self.nodes.len() - 1)
+    }
+
+    /// Makes tables and bucket.
+    async fn migrate(&self) -> anyhow::Result<()> {
+        let mut command = tokio::process::Command::new(binary::tidegate()?);
+        command.arg("migrate").arg("--config").arg(self.nodes[0].config_path()).stdin(Stdio::null());
+        let output = command.output().await?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "tidegate migrate: {}: {errors}", output.status);
+        Ok(())
     }
 
     pub async fn start(&mut self) -> anyhow::Result<()> {
@@ -73,10 +129,57 @@ impl Cluster {
 
     /// Where the archive's files are.
     pub fn archive(&self) -> PathBuf {
-        self.nodes[0].data_dir().join("archive")
+        match &self.servers {
+            None => self.nodes[0].data_dir().join("archive"),
+            Some(servers) => servers.stack.bucket_folder(&servers.bucket),
+        }
     }
 
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+
+    pub fn servers(&self) -> anyhow::Result<&Servers> {
+        self.servers.as_ref().context("this fault needs a fleet")
+    }
 }
+
+impl Servers {
+    async fn prepare(folder: &Path, size: Size, seed: u64) -> anyhow::Result<Self> {
+        let all = folder.parent().unwrap_or(folder);
+        let stack = Stack::up(&all.join(format!("stack-{}-{}", size.brokers, size.nodes)), size).await?;
+        let upstream = stack.s3_endpoint()?.trim_start_matches("http://").parse()?;
+        let s3 = FaultProxy::start(upstream, seed).await?;
+        let bucket = names::unique_name('-');
+        Ok(Self { stack, s3, prefix: format!("{bucket}-"), keyspace: bucket.replace('-', "_"), bucket })
+    }
+
+    /// Sections of the configuration, as JSON, which is YAML.
+    fn settings(&self) -> anyhow::Result<String> {
+        let Size { brokers, nodes } = self.stack.size;
+        let kafka = serde_json::json!({
+            "brokers": self.stack.brokers()?,
+            "prefix": self.prefix,
+            "partitions": PARTITIONS,
+            "replication": brokers,
+            "min_insync_replicas": brokers.div_ceil(2),
+            "session_timeout_ms": SESSION_TIMEOUT_MS,
+        });
+        let cassandra = serde_json::json!({
+            "contact_points": self.stack.contact_points()?,
+            "keyspace": self.keyspace,
+            "replication_factor": nodes,
+        });
+        let (access_key_id, secret_access_key) = self.stack.s3_keys()?;
+        let s3 = serde_json::json!({
+            "endpoint": self.s3.url(),
+            "bucket": self.bucket,
+            "access_key_id": access_key_id,
+            "secret_access_key": secret_access_key,
+        });
+        Ok(format!("eventlog: {{kafka: {kafka}}}\nstore: {{cassandra: {cassandra}}}\narchive: {{s3: {s3}}}\n"))
+    }
+}
+
+/// A process that is silent for longer loses its partitions.
+pub const SESSION_TIMEOUT_MS: u64 = 6_000;

@@ -1,5 +1,7 @@
 //! How each fault is brought about.
 
+mod servers;
+
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -13,6 +15,8 @@ use crate::watch::Fault;
 const REACHED_LIMIT: Duration = Duration::from_secs(200);
 /// What a fault without a moment of its own lasts.
 const LASTS: Duration = Duration::from_secs(30);
+/// Longer than any session of a group.
+const FROZEN_MS: std::ops::Range<u64> = 15_000..25_000;
 
 /// Runs the fault so many times.
 pub async fn inject(kind: Kind, session: &mut Session, runs: u32) -> anyhow::Result<()> {
@@ -21,12 +25,16 @@ pub async fn inject(kind: Kind, session: &mut Session, runs: u32) -> anyhow::Res
     session.recoveries.clear();
     for run in 0..runs {
         match kind {
-            Kind::Nothing | Kind::LostAnswers | Kind::Duplicates | Kind::Late | Kind::ClientClockBehind => {
-                tokio::time::sleep(LASTS).await;
-            }
-            Kind::KillAll => kill9(session, Target::All).await?,
+            Kind::Nothing => tokio::time::sleep(LASTS).await,
+            Kind::Kill(target) => kill9(session, target).await?,
             Kind::Failpoints => failpoint(session, run).await?,
-            Kind::Freeze => freeze(session, Target::All, 15_000..25_000).await?,
+            Kind::Freeze(target) => freeze(session, target).await?,
+            Kind::Brokers => servers::broker(session, run).await?,
+            Kind::BrokerClock => servers::broker_clock(session, run).await?,
+            Kind::Nodes(count) => servers::nodes(session, run, count).await?,
+            Kind::S3 => servers::s3(session).await?,
+            Kind::Storm => storm(session).await?,
+            Kind::Poison => servers::poison(session).await?,
         }
     }
     Ok(())
@@ -50,35 +58,70 @@ async fn kill9(session: &mut Session, target: Target) -> anyhow::Result<()> {
 
 /// Starts a process that will die at a place, waits until it does, and starts it as it should be.
 async fn failpoint(session: &mut Session, run: u32) -> anyhow::Result<()> {
-    let name = FAILPOINTS[run as usize % FAILPOINTS.len()];
-    let place = some(session, Target::All)?;
+    let (name, target) = FAILPOINTS[run as usize % FAILPOINTS.len()];
+    let place = some(session, target)?;
     // Not always the first time: how many partitions are done by then differs.
-    let count = 1 + session.random.below(if name.starts_with("append") { 40 } else { 4 });
+    let count = 1 + session.random.below(if name.starts_with("append") { 40 } else { 3 });
     let node = &mut session.cluster.nodes[place];
     let status = node.terminate().await?;
     ensure!(status.success(), "{} stopped with {status}", node.name);
+    let told = node.told(ABORTING);
     node.spawn(Some(&format!("{name}:{count}:abort")))?;
     let status = node.wait_exit(REACHED_LIMIT).await.with_context(|| format!("{name}:{count}"))?;
-    let died = node.told("aborting, as TIDEGATE_FAILPOINT asks");
-    ensure!(died > run as usize, "{name}:{count}: it ended with {status} without coming there");
+    ensure!(node.told(ABORTING) > told, "{name}:{count}: it ended with {status} without coming there");
     let fault = Fault::now();
     session.cluster.nodes[place].start(None).await?;
     session.recovered(fault).await
 }
 
-/// SIGSTOP, a while later SIGCONT.
-async fn freeze(session: &mut Session, target: Target, lasts_ms: std::ops::Range<u64>) -> anyhow::Result<()> {
+/// What a process says when it dies at a failpoint.
+const ABORTING: &str = "aborting, as TIDEGATE_FAILPOINT asks";
+
+/// SIGSTOP, a while later SIGCONT. Live windows of a fleet have to come back meanwhile.
+async fn freeze(session: &mut Session, target: Target) -> anyhow::Result<()> {
     session.pause(200..6_000).await;
     let place = some(session, target)?;
+    let stopped = Fault::now();
     session.cluster.nodes[place].freeze()?;
-    session.pause(lasts_ms).await;
-    let fault = Fault::now();
+    session.pause(FROZEN_MS).await;
+    let resumed = Fault::now();
     session.cluster.nodes[place].thaw()?;
-    session.recovered(fault).await
+    session.recovered(if target == Target::All { resumed } else { stopped }).await
+}
+
+/// A rollup joins or leaves every 5 s for 2 min; those that were there at the beginning are at the end.
+async fn storm(session: &mut Session) -> anyhow::Result<()> {
+    const STEPS: u32 = 24;
+    let guest = session.cluster.add(Target::Rollup)?;
+    let begun = Fault::now();
+    for step in 0..STEPS {
+        let place = if step % 4 < 2 { guest } else { some(session, Target::Rollup)? };
+        let node = &mut session.cluster.nodes[place];
+        if node.is_running() {
+            // Half of them say goodbye, half do not.
+            match session.random.strikes(500) {
+                true => node.kill9(),
+                false => _ = node.terminate().await?,
+            }
+        } else {
+            node.spawn(None)?;
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    for place in session.cluster.of(Target::Rollup) {
+        let node = &mut session.cluster.nodes[place];
+        if !node.is_running() {
+            node.spawn(None)?;
+        }
+    }
+    for place in session.cluster.of(Target::Rollup) {
+        session.cluster.nodes[place].wait_ready().await?;
+    }
+    session.recovered(begun).await
 }
 
 /// One of the processes that do this.
-fn some(session: &mut Session, target: Target) -> anyhow::Result<usize> {
+pub fn some(session: &mut Session, target: Target) -> anyhow::Result<usize> {
     let places = session.cluster.of(target);
     session.random.pick(&places).copied().with_context(|| format!("no process is a {}", target.name()))
 }

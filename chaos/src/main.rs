@@ -5,6 +5,7 @@
 
 mod client;
 mod cluster;
+mod cql;
 mod faults;
 mod node;
 mod push;
@@ -13,6 +14,7 @@ mod recount;
 mod report;
 mod scenario;
 mod session;
+mod stack;
 mod tally;
 mod watch;
 

@@ -48,8 +48,6 @@ pub struct Node {
     http_port: u16,
     grpc_port: u16,
     child: Option<Child>,
-    /// Put before the program, such as libfaketime's `faketime`.
-    wrapper: Vec<String>,
 }
 
 impl Node {
@@ -65,21 +63,14 @@ impl Node {
              grpc: {{listen: \"127.0.0.1:{grpc_port}\"}}\n"
         );
         std::fs::write(folder.join("config.yaml"), own + settings)?;
-        Ok(Self { name, target, folder, http_port, grpc_port, child: None, wrapper: Vec::new() })
+        Ok(Self { name, target, folder, http_port, grpc_port, child: None })
     }
 
     /// Starts the process; it aborts at the failpoint if one is given.
     pub fn spawn(&mut self, failpoint: Option<&str>) -> anyhow::Result<()> {
         self.kill9();
         let program = binary::tidegate()?;
-        let mut command = match self.wrapper.split_first() {
-            Some((wrapper, arguments)) => {
-                let mut command = Command::new(wrapper);
-                command.args(arguments).arg(program);
-                command
-            }
-            None => Command::new(program),
-        };
+        let mut command = Command::new(program);
         command.arg(self.target.name()).arg("--config").arg(self.config_path());
         command.env_remove("TIDEGATE_FAILPOINT");
         if let Some(failpoint) = failpoint {
@@ -150,6 +141,10 @@ impl Node {
         bail!("{} did not end within {limit:?}; see {}", self.name, self.output_path().display())
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.is_some() && matches!(self.exited(), Ok(None))
+    }
+
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let child = self.child.as_ref().with_context(|| format!("{} is not running", self.name))?;
         Ok(kill_process(Pid::from_child(child), signal)?)
@@ -159,11 +154,6 @@ impl Node {
     pub fn exited(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         let child = self.child.as_mut().with_context(|| format!("{} is not running", self.name))?;
         Ok(child.try_wait()?)
-    }
-
-    /// For the next start.
-    pub fn through(&mut self, wrapper: &[&str]) {
-        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
     }
 
     pub fn http_url(&self) -> String {

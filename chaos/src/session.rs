@@ -8,6 +8,7 @@ use tidegate_testkit::{binary, now_ms};
 
 use crate::client::{Clients, Outcome};
 use crate::cluster::{Cluster, Topology};
+use crate::cql::Keyspace;
 use crate::faults;
 use crate::random::Random;
 use crate::recount;
@@ -54,7 +55,7 @@ impl Session {
 pub async fn run(scenario: &Scenario, topology: Topology, seed: u64, runs: u32, folder: &Path) -> anyhow::Result<Line> {
     let begun = Instant::now();
     let mut random = Random::new(seed);
-    let mut cluster = Cluster::prepare(topology, folder, "")?;
+    let mut cluster = Cluster::prepare(topology, folder, scenario.size, seed).await?;
     cluster.start().await?;
     let clients = Clients::start(&cluster.gateways()?, &scenario.habits(), &mut random);
     let watch = Watch::start(cluster.query_urls());
@@ -62,9 +63,8 @@ pub async fn run(scenario: &Scenario, topology: Topology, seed: u64, runs: u32, 
     let mut session = Session { cluster, random, watch, recoveries: Vec::new(), whole };
     let injected = faults::inject(scenario.kind, &mut session, runs).await;
     let Session { mut cluster, recoveries, .. } = session;
-    // Whatever became of the fault, the clients' last batches are waited for.
-    let outcome = clients.finish().await.context("the clients")?;
     injected.with_context(|| format!("injecting {}", scenario.name))?;
+    let outcome = clients.finish().await.context("the clients")?;
 
     let recount = settle(&mut cluster, &outcome).await?;
     let verified = verify(&mut cluster).await?;
@@ -96,8 +96,8 @@ struct Recount {
     difference: Difference,
 }
 
-/// Waits until everything is stored and shipped, and counts it; at the end of patience, counts it as it is. The last
-/// count is of processes that were killed and started anew, so that nothing comes from memory.
+/// Waits until everything is stored and shipped, and counts it; at the end of patience, counts it as it is. A process
+/// that does everything is killed and started anew before the last count, so that nothing comes from memory.
 async fn settle(cluster: &mut Cluster, outcome: &Outcome) -> anyhow::Result<Recount> {
     ensure!(!outcome.acknowledged.is_empty(), "nothing was acknowledged");
     let minute_ends_ms = (now_ms().div_euclid(MINUTE_MS) + 1) * MINUTE_MS + CLOSED_AFTER_MS;
@@ -112,10 +112,12 @@ async fn settle(cluster: &mut Cluster, outcome: &Outcome) -> anyhow::Result<Reco
             Ok(_) | Err(_) => tokio::time::sleep(LOOK).await,
         }
     }
-    for node in &mut cluster.nodes {
-        node.kill9();
+    if cluster.topology == Topology::Embedded {
+        for node in &mut cluster.nodes {
+            node.kill9();
+        }
+        cluster.start().await?;
     }
-    cluster.start().await?;
     let begin = Instant::now();
     loop {
         // The index and the tail are read back after the start.
@@ -132,6 +134,13 @@ async fn count(cluster: &Cluster, acknowledged: &Tally) -> anyhow::Result<Recoun
     let to_minute = |ms: i64| ms.div_euclid(MINUTE_MS) * MINUTE_MS;
     let answered = recount::api(&cluster.query()?.api(), to_minute(first_ms), to_minute(last_ms)).await?;
     let mut difference = acknowledged.by_minute().compare(&answered);
+    let mut counted = answered.samples();
+    if let Some(servers) = &cluster.servers {
+        let keyspace = Keyspace::connect(&servers.stack.contact_points()?, &servers.keyspace).await?;
+        let stored = keyspace.minutes().await?;
+        counted = stored.samples();
+        difference.add("store", acknowledged.by_minute().compare(&stored));
+    }
 
     // What is not over yet is not in the archive.
     let hour_ms = now_ms().div_euclid(HOUR_MS) * HOUR_MS;
@@ -139,11 +148,8 @@ async fn count(cluster: &Cluster, acknowledged: &Tally) -> anyhow::Result<Recoun
     let files = recount::parquet(&cluster.archive()).await?;
     let archived = files.samples();
     let in_files = over.compare(&files.filtered(|_, start_ms| start_ms < hour_ms));
-    difference.lost = difference.lost.max(in_files.lost);
-    difference.twice = difference.twice.max(in_files.twice);
-    difference.wrong_sums += in_files.wrong_sums;
-    difference.examples.extend(in_files.examples.into_iter().map(|example| format!("archive: {example}")));
-    Ok(Recount { counted: answered.samples(), archived, difference })
+    difference.add("archive", in_files);
+    Ok(Recount { counted, archived, difference })
 }
 
 /// `tidegate verify`, asked of the running process and then on its folder.

@@ -101,6 +101,14 @@ impl Tally {
 }
 
 impl Difference {
+    /// Another recount's difference of the same samples.
+    pub fn add(&mut self, place: &str, other: Difference) {
+        self.lost = self.lost.max(other.lost);
+        self.twice = self.twice.max(other.twice);
+        self.wrong_sums += other.wrong_sums;
+        self.examples.extend(other.examples.into_iter().map(|example| format!("{place}: {example}")));
+    }
+
     pub fn is_none(&self) -> bool {
         (self.lost, self.twice, self.wrong_sums) == (0, 0, 0)
     }

@@ -109,8 +109,9 @@ async fn follow(http_urls: Vec<String>, seen: Arc<Mutex<Vec<Seen>>>) {
 fn read(event: &Event) -> Option<Seen> {
     let json: Value = serde_json::from_str(&event.data).ok()?;
     let step_ms = (json["time"].as_f64()? * 1_000.0).round() as i64;
-    let values = json["result"].as_array()?;
-    let series = values.iter().filter_map(|one| one["value"].as_str()?.parse::<f64>().ok()).sum::<f64>() as u64;
+    // `[["SERIES","VALUE"]]`
+    let points = json["points"].as_array()?;
+    let series = points.iter().filter_map(|one| one[1].as_str()?.parse::<f64>().ok()).sum::<f64>() as u64;
     Some(Seen { at: Instant::now(), step_ms, series, whole: json.get("missing_partitions").is_none() })
 }
 
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn results_and_corrections_are_read() {
-        let data = |more: &str| format!(r#"{{"time":1700000005,"result":[{{"metric":{{}},"value":"12"}}]{more}}}"#);
+        let data = |more: &str| format!(r#"{{"time":1700000005,"series":{{"a1":{{}}}},"points":[["a1","12"]]{more}}}"#);
         let event = |data| Event { id: String::new(), event: String::new(), data };
         let seen = read(&event(data(""))).unwrap();
         assert_eq!((seen.step_ms, seen.series, seen.whole), (1_700_000_005_000, 12, true));

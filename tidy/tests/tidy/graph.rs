@@ -39,7 +39,7 @@ const IMPURE: [&str; 14] = [
 const ONLY: [(&str, &[&str]); 5] = [
     ("fjall", &["tidegate-embedded"]),
     ("rdkafka", &["tidegate-kafka"]),
-    ("scylla", &["tidegate-cassandra"]),
+    ("scylla", &["tidegate-cassandra", "tidegate-chaos"]),
     ("object_store", &["tidegate-coldstore", "tidegate"]),
     ("mimalloc", &["tidegate"]),
 ];

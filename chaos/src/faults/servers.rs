@@ -1,0 +1,92 @@
+//! Faults of the servers under a fleet: brokers, Cassandra's nodes, S3.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tidegate_testkit::fault_proxy::{Fault as Trouble, Faults};
+
+use crate::session::Session;
+use crate::watch::Fault;
+
+const DOWN: Duration = Duration::from_secs(20);
+
+/// Another broker each time.
+pub async fn broker(session: &mut Session, run: u32) -> anyhow::Result<()> {
+    session.pause(0..5_000).await;
+    let stack = &session.cluster.servers()?.stack;
+    let server = format!("kafka-{}", 1 + run % u32::from(stack.size.brokers));
+    let fault = Fault::now();
+    stack.kill(&server).await?;
+    session.recovered(fault).await?;
+    tokio::time::sleep(DOWN).await;
+    session.cluster.servers()?.stack.start(&server).await
+}
+
+/// The broker goes on with another clock for a while. Records are stamped by it, so time steps twice.
+pub async fn broker_clock(session: &mut Session, run: u32) -> anyhow::Result<()> {
+    const OFFSETS: [&str; 3] = ["+1h", "-1h", "-30m"];
+    const SERVER: &str = "kafka-1";
+    let offset = OFFSETS[run as usize % OFFSETS.len()];
+    let stack = &session.cluster.servers()?.stack;
+    stack.kill(SERVER).await?;
+    stack.start_through(SERVER, &format!("faketime -f {offset}")).await.context("is faketime installed?")?;
+    // Over the close of a minute by that clock.
+    tokio::time::sleep(Duration::from_secs(75)).await;
+    let fault = Fault::now();
+    stack.kill(SERVER).await?;
+    stack.start(SERVER).await?;
+    session.recovered(fault).await
+}
+
+/// So many nodes at once, others each time. Without two of three nothing can be stored: rows wait, and no push is
+/// refused. Live windows do not need the store.
+pub async fn nodes(session: &mut Session, run: u32, count: u16) -> anyhow::Result<()> {
+    session.pause(0..5_000).await;
+    let stack = &session.cluster.servers()?.stack;
+    let size = u32::from(stack.size.nodes);
+    let servers: Vec<String> =
+        (0..u32::from(count)).map(|next| format!("cassandra-{}", 1 + (run + next) % size)).collect();
+    let fault = Fault::now();
+    for server in &servers {
+        stack.kill(server).await?;
+    }
+    // Over the close of a minute.
+    tokio::time::sleep(Duration::from_secs(75)).await;
+    let stack = &session.cluster.servers()?.stack;
+    for server in &servers {
+        stack.start(server).await?;
+    }
+    session.recovered(fault).await
+}
+
+/// Every kind of trouble, while hours are shipped and shipped again.
+pub async fn s3(session: &mut Session) -> anyhow::Result<()> {
+    let slow = Duration::from_millis(500);
+    let trouble = Faults::none()
+        .of_all(Trouble::Status(503), 50)
+        .of_all(Trouble::Status(500), 20)
+        .of_all(Trouble::Cut, 30)
+        .of_all(Trouble::Slow(slow), 50)
+        .of_all(Trouble::Hang(Duration::from_secs(5)), 5)
+        .of_puts(Trouble::LostAnswer, 150)
+        .of_puts(Trouble::WrongAnswer(503), 50)
+        .of_puts(Trouble::Status(412), 30)
+        .of_puts(Trouble::Status(409), 30);
+    let proxy = &session.cluster.servers()?.s3;
+    proxy.set(trouble);
+    tokio::time::sleep(Duration::from_secs(150)).await;
+    let happened = proxy.happened();
+    proxy.set(Faults::none());
+    ensure!(happened.values().sum::<u64>() >= 10, "hardly anything was asked of S3: {happened:?}");
+    session.recovered(Fault::now()).await
+}
+
+/// Bytes that are no record in a partition: counted as poison, and everything else goes on.
+pub async fn poison(session: &mut Session) -> anyhow::Result<()> {
+    session.pause(0..5_000).await;
+    let servers = session.cluster.servers()?;
+    let topic = format!("{}metrics-raw", servers.prefix);
+    let fault = Fault::now();
+    servers.stack.produce(&topic, "these bytes are no record\n").await.context("producing a poison record")?;
+    session.recovered(fault).await
+}

@@ -1,0 +1,136 @@
+//! The real servers under a fleet: started by `infra/stack/up` in a folder of the harness's own, on ports of its own,
+//! so that a fault hits no one else.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail, ensure};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+/// Added to the ports of the stack that tests use.
+const PORT_OFFSET: u16 = 1_000;
+
+/// How many servers of each kind there are: 1 or 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub brokers: u16,
+    pub nodes: u16,
+}
+
+pub struct Stack {
+    folder: PathBuf,
+    pub size: Size,
+    variables: HashMap<String, String>,
+}
+
+impl Stack {
+    /// Starts what does not run yet. The servers stay when this is dropped: a start takes long.
+    pub async fn up(folder: &Path, size: Size) -> anyhow::Result<Self> {
+        let mut stack = Self { folder: folder.to_owned(), size, variables: HashMap::new() };
+        stack.call("up", &[]).await?;
+        let path = folder.join("env");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let pairs = text.lines().filter_map(|line| line.trim_start_matches("export ").split_once('='));
+        stack.variables =
+            pairs.map(|(name, value)| (name.to_owned(), value.trim_matches(['"', '\'']).to_owned())).collect();
+        Ok(stack)
+    }
+
+    /// SIGKILL for one server, such as `kafka-2`.
+    pub async fn kill(&self, server: &str) -> anyhow::Result<()> {
+        self.call("down", &["--kill", server]).await
+    }
+
+    pub async fn start(&self, server: &str) -> anyhow::Result<()> {
+        self.call("up", &[server]).await
+    }
+
+    /// Starts a broker through another program that becomes it, such as `faketime -f +1h`.
+    pub async fn start_through(&self, server: &str, wrapper: &str) -> anyhow::Result<()> {
+        self.call_with("up", &[server], Some(wrapper)).await
+    }
+
+    pub fn brokers(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.variable("TIDEGATE_TEST_KAFKA")?.split(',').map(str::to_owned).collect())
+    }
+
+    pub fn contact_points(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.variable("TIDEGATE_TEST_CASSANDRA")?.split(',').map(str::to_owned).collect())
+    }
+
+    pub fn s3_endpoint(&self) -> anyhow::Result<&str> {
+        self.variable("TIDEGATE_TEST_S3")
+    }
+
+    pub fn s3_keys(&self) -> anyhow::Result<(&str, &str)> {
+        Ok((self.variable("TIDEGATE_TEST_S3_ACCESS_KEY")?, self.variable("TIDEGATE_TEST_S3_SECRET_KEY")?))
+    }
+
+    /// The folder that the S3 server keeps a bucket's objects in, as plain files.
+    pub fn bucket_folder(&self, bucket: &str) -> PathBuf {
+        self.folder.join("s3").join("data").join(bucket)
+    }
+
+    /// Appends each line as a record, with the console producer that Kafka brings along.
+    pub async fn produce(&self, topic: &str, lines: &str) -> anyhow::Result<()> {
+        let brokers = self.variable("TIDEGATE_TEST_KAFKA")?;
+        let jars = cached("kafka-")?.join("*");
+        let mut command = Command::new("java");
+        command.arg("-Xmx128m").arg("-cp").arg(jars).arg("org.apache.kafka.tools.ConsoleProducer");
+        command.args(["--bootstrap-server", brokers, "--topic", topic]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::null()).spawn().context("starting java")?;
+        let mut stdin = child.stdin.take().context("the producer has no input")?;
+        stdin.write_all(lines.as_bytes()).await?;
+        drop(stdin);
+        let status = child.wait().await?;
+        ensure!(status.success(), "the console producer: {status}");
+        Ok(())
+    }
+
+    fn variable(&self, name: &str) -> anyhow::Result<&str> {
+        let value = self.variables.get(name);
+        Ok(value.with_context(|| format!("{} has no {name}", self.folder.join("env").display()))?)
+    }
+
+    async fn call(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        self.call_with(program, arguments, None).await
+    }
+
+    async fn call_with(&self, program: &str, arguments: &[&str], wrapper: Option<&str>) -> anyhow::Result<()> {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/stack").join(program);
+        let mut command = Command::new(&program);
+        command.args(arguments).env("STACK_DIR", &self.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        command.env("STACK_BROKERS", self.size.brokers.to_string()).env("STACK_NODES", self.size.nodes.to_string());
+        command.env("STACK_PORT_OFFSET", PORT_OFFSET.to_string());
+        if let Some(wrapper) = wrapper {
+            command.env("STACK_KAFKA_WRAPPER", wrapper);
+        }
+        let log = self.folder.with_extension("log");
+        if let Some(folder) = log.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        // Not a pipe: the servers inherit it, and it would stay open.
+        let log_file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
+        let status = command.stderr(log_file).status().await.with_context(|| program.display().to_string())?;
+        ensure!(status.success(), "{} {arguments:?}: {status}; see {}", program.display(), log.display());
+        Ok(())
+    }
+}
+
+/// The folder of a download that `infra/stack/up` has made.
+fn cached(prefix: &str) -> anyhow::Result<PathBuf> {
+    let cache = match (std::env::var_os("STACK_CACHE"), std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
+        (Some(folder), _, _) => PathBuf::from(folder),
+        (None, Some(folder), _) => Path::new(&folder).join("tidegate/stack"),
+        (None, None, Some(home)) => Path::new(&home).join(".cache/tidegate/stack"),
+        (None, None, None) => bail!("there is no folder for downloads"),
+    };
+    let entries = std::fs::read_dir(&cache).with_context(|| cache.display().to_string())?;
+    let found = entries.flatten().map(|entry| entry.path()).find(|path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with(prefix) && !name.ends_with(".part")
+    });
+    found.with_context(|| format!("{} has no {prefix}…", cache.display()))
+}
