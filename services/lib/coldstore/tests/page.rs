@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use tidegate_coldstore::{Archive, Coverage, ObjectKey, ObjectWriter, Period, series_order};
+use tidegate_coldstore::{Archive, Coverage, ObjectKey, ObjectWriter, Period, Tier, series_order};
 use tidegate_model::{
     Distribution, DistributionWindow, FloatWindow, Labels, MetricId, SourceId, TenantId, Window, WindowValue,
 };
@@ -92,6 +92,18 @@ fn latencies(random: &mut Random, usual_ms: u64) -> Vec<Window> {
     (0..720).map(&mut window).collect()
 }
 
+fn joined(windows: &[Window], window_ms: i64) -> Vec<Window> {
+    let mut joined: Vec<Window> = Vec::new();
+    for Window { start_ms, value } in windows.iter().cloned() {
+        let start_ms = start_ms / window_ms * window_ms;
+        match joined.last_mut() {
+            Some(last) if last.start_ms == start_ms => last.value.merge(value).unwrap(),
+            _ => joined.push(Window { start_ms, value }),
+        }
+    }
+    joined
+}
+
 async fn write_example(root: &Path) {
     let mut random = Random(1);
     let mut series = Vec::new();
@@ -114,15 +126,18 @@ async fn write_example(root: &Path) {
     }
     series.sort_by(|(a, _), (b, _)| series_order(a, b));
     let (archive, tenant) = (Archive::local(root).unwrap(), TenantId::default());
-    let mut writer =
-        ObjectWriter::new(ObjectKey { tenant: tenant.clone(), period: Period::Hour(HOUR), shard: 0 }).unwrap();
-    let mut coverage = Coverage::default();
-    for (labels, windows) in &series {
-        let samples = windows.iter().map(|window| u64::from(window.value.samples())).sum();
-        coverage.count(SourceId { epoch: 1, partition: 0 }, 0, samples);
-        writer.series(MetricId::of(&tenant, labels), labels, windows).unwrap();
+    // All tiers are there: no example may count a sample twice.
+    for tier in Tier::ALL {
+        let key = ObjectKey { tenant: tenant.clone(), period: Period::containing(tier, HOUR), shard: 0 };
+        let mut writer = ObjectWriter::new(key).unwrap();
+        let mut coverage = Coverage::default();
+        for (labels, windows) in &series {
+            let samples = windows.iter().map(|window| u64::from(window.value.samples())).sum();
+            coverage.count(SourceId { epoch: 1, partition: 0 }, 0, samples);
+            writer.series(MetricId::of(&tenant, labels), labels, &joined(windows, tier.window_ms())).unwrap();
+        }
+        archive.put(&writer.finish(coverage).unwrap()).await.unwrap();
     }
-    archive.put(&writer.finish(coverage).unwrap()).await.unwrap();
     archive.mark_complete(&tenant, HOUR).await.unwrap();
 }
 

@@ -3,17 +3,12 @@ use crate::conditional::conformance;
 
 /// A bucket of its own on the S3 server of the test stack; `None` without one.
 pub async fn bucket(test: &str) -> Option<S3Config> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let Some(endpoint) = variable("TIDEGATE_TEST_S3") else {
-        tidegate_testkit::skipped::skip(test, "make stack");
-        return None;
-    };
-    let since_epoch = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let server = tidegate_testkit::stack::s3(test)?;
     let config = S3Config {
-        endpoint: Some(endpoint),
-        bucket: format!("tidegate-{:x}-{:x}", std::process::id(), since_epoch.as_nanos()),
-        access_key_id: variable("TIDEGATE_TEST_S3_ACCESS_KEY"),
-        secret_access_key: variable("TIDEGATE_TEST_S3_SECRET_KEY").map(Secret::new),
+        endpoint: Some(server.endpoint),
+        bucket: tidegate_testkit::stack::unique_name('-'),
+        access_key_id: Some(server.access_key),
+        secret_access_key: Some(Secret::new(server.secret_key)),
         ..S3Config::default()
     };
     create_bucket(&config).await.unwrap();
