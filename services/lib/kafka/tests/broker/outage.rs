@@ -1,11 +1,8 @@
 //! Brokers that die and come back.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tidegate_eventlog::{EventLog, LogError, Record};
+use tidegate_eventlog::{EventLog, LogError};
 use tidegate_testkit::stack;
 
 use super::own_broker::OwnBrokers;
@@ -66,83 +63,4 @@ async fn an_outage_is_told_in_time_and_passes() {
     eventually("the commit", commit, Option::is_none).await;
     let committed = async || log.committed(RAW, "rollup", 0).await.ok().flatten();
     eventually("the committed offset", committed, |committed| *committed == Some(10)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_broker_of_three_costs_no_acknowledged_record() {
-    if stack::kafka("one_broker_of_three_costs_no_acknowledged_record").is_none() {
-        return;
-    }
-    let brokers = OwnBrokers::start(3);
-    let mut config = config(&brokers.addresses(), 3);
-    (config.replication, config.min_insync_replicas) = (3, 2);
-    let log = Arc::new(open(&config).await);
-    let stop = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = (0..3)
-        .map(|partition| {
-            let (log, stop) = (Arc::clone(&log), Arc::clone(&stop));
-            // Sends a text again until it is acknowledged, as clients do.
-            tokio::spawn(async move {
-                let mut acknowledged = Vec::new();
-                while !stop.load(Ordering::Relaxed) {
-                    let text = format!("{partition}-{}", acknowledged.len());
-                    if let Ok(offset) = append(&log, partition, &text).await {
-                        acknowledged.push((offset, text));
-                    }
-                }
-                acknowledged
-            })
-        })
-        .collect();
-    let readers: Vec<_> = (0..3)
-        .map(|partition| {
-            let (log, stop) = (Arc::clone(&log), Arc::clone(&stop));
-            tokio::spawn(async move {
-                let mut records: Vec<Record> = Vec::new();
-                loop {
-                    let stopping = stop.load(Ordering::Relaxed);
-                    let next = records.last().map_or(0, |record| record.offset + 1);
-                    match log.fetch(RAW, partition, next, 1 << 16, Duration::from_millis(200)).await {
-                        Ok(fetched) if fetched.records.is_empty() && stopping => return records,
-                        Ok(fetched) => records.extend(fetched.records),
-                        Err(LogError::Unavailable(_)) => {}
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-            })
-        })
-        .collect();
-    // Each leads one of the partitions.
-    for number in 1..=3 {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        brokers.kill(number);
-        let taken = async || {
-            futures::future::join_all((0..3).map(|partition| append(&log, partition, "probe")))
-                .await
-                .iter()
-                .all(Result::is_ok)
-        };
-        eventually("appends to all partitions without the broker", taken, |all| *all).await;
-        brokers.up(number);
-        let in_sync = async || (0..3).all(|partition| log.takes_records(RAW, partition).is_ok());
-        eventually("partitions with leaders", in_sync, |all| *all).await;
-    }
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    stop.store(true, Ordering::Relaxed);
-    let mut acknowledged = Vec::new();
-    for writer in writers {
-        acknowledged.push(writer.await.expect("writer"));
-    }
-    for (partition, reader) in (0..).zip(readers) {
-        let read = reader.await.expect("reader");
-        let acknowledged = &acknowledged[usize::from(partition)];
-        assert!(acknowledged.len() > 10, "{}", acknowledged.len());
-        let by_offset: HashMap<u64, &[u8]> =
-            read.iter().map(|record| (record.offset, record.payload.as_ref())).collect();
-        assert_eq!(by_offset.len(), read.len(), "no offset twice");
-        for (offset, text) in acknowledged {
-            assert_eq!(by_offset.get(offset).copied(), Some(text.as_bytes()), "{partition} at {offset}");
-        }
-        assert_eq!(read, read_all(&log, partition, 0, 1 << 20).await, "who followed read what is there");
-    }
 }
