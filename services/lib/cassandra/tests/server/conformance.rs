@@ -3,32 +3,45 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_cassandra::Config;
+use scylla::client::session::Session;
+use tidegate_cassandra::{Config, migrate};
 use tidegate_hotstore::HotStore;
 use tidegate_hotstore::conformance::{self, Expiry, Harness};
-use tokio::sync::Mutex;
 
-use super::shared::{config, open, reopen};
+use super::shared::{clean_up, config, cqlsh, reopen};
 
-struct Keyspaces {
-    contact_points: Config,
-    latest: Mutex<Option<Config>>,
+/// One keyspace, whose tables are emptied for each check: to make them takes longer.
+struct Emptied {
+    config: Config,
+    session: Session,
+    tables: Vec<String>,
+}
+
+impl Emptied {
+    async fn new(config: Config) -> Self {
+        migrate(&config).await.expect("the tables are made");
+        let session = cqlsh(&config).await;
+        let select = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?";
+        let answer = session.query_unpaged(select, (&config.keyspace,)).await.expect("answered");
+        let rows = answer.into_rows_result().expect("rows");
+        let tables = rows.rows::<(String,)>().expect("names").map(|row| row.expect("a name").0);
+        let tables = tables.filter(|name| !name.starts_with("schema_")).collect();
+        Self { config, session, tables }
+    }
 }
 
 #[async_trait]
-impl Harness for Keyspaces {
+impl Harness for Emptied {
     async fn create(&self) -> Arc<dyn HotStore> {
-        let keyspace = tidegate_testkit::stack::unique_name('_');
-        let config = Config { keyspace, ..self.contact_points.clone() };
-        let store = open(&config).await;
-        *self.latest.lock().await = Some(config);
-        Arc::new(store)
+        for table in &self.tables {
+            self.session.query_unpaged(format!("TRUNCATE {table}"), ()).await.expect("emptied");
+        }
+        Arc::new(reopen(&self.config).await)
     }
 
     async fn reopen(&self, store: Arc<dyn HotStore>) -> Option<Arc<dyn HotStore>> {
         drop(store);
-        let config = self.latest.lock().await.clone().expect("a store was made before");
-        Some(Arc::new(reopen(&config).await))
+        Some(Arc::new(reopen(&self.config).await))
     }
 
     fn expiry(&self) -> Expiry {
@@ -39,5 +52,6 @@ impl Harness for Keyspaces {
 #[tokio::test]
 async fn passes_the_conformance_suite() {
     let Some(config) = config("the store on Cassandra") else { return };
-    conformance::run(&Keyspaces { contact_points: config, latest: Mutex::default() }).await;
+    conformance::run(&Emptied::new(config.clone()).await).await;
+    clean_up(&config).await;
 }

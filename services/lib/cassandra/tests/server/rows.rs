@@ -8,7 +8,7 @@ use tidegate_hotstore::HotStore;
 use tidegate_model::time::minute_start_ms;
 use tidegate_model::{MetricId, TenantId};
 
-use super::shared::{DAY, MINUTE, PARTITIONS, clock, config, cqlsh, open, reopen, row};
+use super::shared::{DAY, MINUTE, PARTITIONS, clean_up, clock, config, cqlsh, open, reopen, row};
 
 const DAY_SECONDS: i32 = 86_400;
 
@@ -35,6 +35,7 @@ async fn the_fuller_version_stays_in_either_order() {
         let totals: (i64, f64, f64, f64, f64, f64) = answer.single_row().expect("one row");
         assert_eq!(totals, (40, 820.0, 1.0, 40.0, 1.0, 40.0));
     }
+    clean_up(&config).await;
 }
 
 #[tokio::test]
@@ -57,6 +58,7 @@ async fn totals_can_be_summed_without_tidegate() {
     let answer = session.query_unpaged(select, (week,)).await.expect("answered").into_rows_result().expect("rows");
     let written: (Option<i64>, Option<i64>, Option<i64>) = answer.single_row().expect("one row");
     assert_eq!(written, (None, Some(minute_start_ms(MINUTE) * 1_000 + 60), None));
+    clean_up(&config).await;
 }
 
 async fn ttl(config: &Config, select: &str, minute: u32) -> i32 {
@@ -89,6 +91,7 @@ async fn rows_live_until_days_after_their_hour() {
     near(ttl(&config, of_1m, MINUTE).await, 91 * DAY_SECONDS + 30 * 60);
     near(ttl(&config, of_5s, MINUTE + 1).await, 2 * DAY_SECONDS);
     near(ttl(&config, of_1m, MINUTE + 1).await, 85 * DAY_SECONDS - 61 * 60);
+    clean_up(&config).await;
 }
 
 #[tokio::test]
@@ -115,6 +118,7 @@ async fn a_scan_finds_rows_without_series_and_totals_can_be_left_out() {
     let answer = session.query_unpaged("SELECT count(*) FROM rollup_1m", ()).await.expect("answered");
     let (rows,): (i64,) = answer.into_rows_result().expect("rows").single_row().expect("one row");
     assert_eq!(rows, 0);
+    clean_up(&config).await;
 }
 
 #[tokio::test]
@@ -140,4 +144,5 @@ async fn days_are_listed_until_their_first_rows_expire() {
     assert_eq!(store.series_days().await.expect("series_days"), [DAY, DAY + 1]);
     store.write_series(vec![series(DAY - 1)]).await.expect("a late one");
     assert_eq!(store.series_days().await.expect("series_days"), [DAY - 1, DAY, DAY + 1]);
+    clean_up(&config).await;
 }

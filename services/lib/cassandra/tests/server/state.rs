@@ -3,7 +3,7 @@
 use tidegate_hotstore::HotStore;
 use tidegate_model::{BatchId, Clock, SessionsSnapshot, Sighting, SightingsChunk};
 
-use super::shared::{SOURCE, config, cqlsh, open, reopen};
+use super::shared::{SOURCE, clean_up, config, cqlsh, open, reopen};
 
 fn clock(era: u32, effective_ms: i64) -> Clock {
     Clock { era, effective_ms }
@@ -28,6 +28,7 @@ async fn the_later_clock_stays_across_eras() {
         assert_eq!((row.state.touched, row.state.shipped), (clocks[4], Some(clocks[1])), "hour {}", row.hour);
         assert_eq!((row.source, row.shard), (SOURCE, SOURCE.partition));
     }
+    clean_up(&config).await;
 }
 
 fn sighting(offset: u64, new_ids: u64) -> Sighting {
@@ -66,4 +67,5 @@ async fn sightings_that_the_fold_has_forgotten_are_deleted() {
     let answer = session.query_unpaged("SELECT count(*) FROM sightings", ()).await.expect("answered");
     let (rows,): (i64,) = answer.into_rows_result().expect("rows").single_row().expect("one row");
     assert_eq!(rows, 5);
+    clean_up(&config).await;
 }
