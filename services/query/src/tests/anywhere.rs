@@ -83,7 +83,7 @@ fn pieces(data: &[TestSeries], random: &mut Random) -> Vec<Piece> {
         let mut fragments: BTreeMap<(u32, u32), TestSeries> = BTreeMap::new();
         for (time_ms, value) in &one.samples {
             let minute = minute_of(*time_ms);
-            let fragment = if minute % 7 == 0 && random.one_in(3) { minute + 9 } else { 0 };
+            let fragment = if minute.is_multiple_of(7) && random.one_in(3) { minute + 9 } else { 0 };
             let empty = || TestSeries { labels: one.labels.clone(), samples: Vec::new() };
             fragments.entry((minute, fragment)).or_insert_with(empty).samples.push((*time_ms, *value));
         }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tidegate_coldstore::{ObjectKey, Period, Tier};
+use tidegate_hotstore::HotStore;
 use tidegate_model::time::{DAY_MS, HOUR_MS, hour_of};
 
 use crate::Config;
@@ -112,4 +113,47 @@ async fn each_hour_comes_from_the_finest_that_is_left() {
         }
         assert_eq!(sum(&server).await, expected.to_string());
     }
+}
+
+/// A late sample of an hour of which all tiers are there: the store answers for
+/// the hour until it is shipped again, so the sample counts once throughout.
+#[tokio::test]
+async fn a_late_sample_counts_once_before_during_and_after_its_rebuild() {
+    let start_ms = (BASE_MS / DAY_MS + 1) * DAY_MS;
+    let world = World::new(start_ms + 20 * DAY_MS);
+    let data = |late: bool| {
+        let mut samples: Vec<_> = (0..60).map(|n| (start_ms + n * 60_000, 1.0)).collect();
+        samples.extend(late.then_some((start_ms + 59 * 60_000 + 30_000, 100.0)));
+        vec![series(&[("__name__", "up"), ("job", "a")], samples)]
+    };
+    let source = world.source(data(true)[0].id(&world.tenant));
+    let clock = |effective_ms| tidegate_model::Clock { era: 0, effective_ms: start_ms + effective_ms };
+    let sum = async || {
+        let server = world.start_with(config()).await;
+        let answer = ask(&server, "sum_over_time(up[1h])", start_ms + HOUR_MS - 1).await;
+        server.stop().await;
+        value(&answer)
+    };
+    let hour = hour_of(start_ms);
+    world.store(&data(false)).await;
+    for tier in Tier::ALL {
+        world.archive_at(&data(false), tier).await;
+    }
+    world.store.touch_hours(source, vec![(hour, clock(1))]).await.unwrap();
+    world.store.ship_hour(source, hour, clock(1)).await.unwrap();
+    assert_eq!(sum().await, "60");
+    world.store(&data(true)).await;
+    world.store.touch_hours(source, vec![(hour, clock(2))]).await.unwrap();
+    assert_eq!(sum().await, "160", "the archive is yet to be rebuilt");
+    // The hour is, its day and month are not.
+    world.archive(&data(true)).await;
+    assert_eq!(sum().await, "160", "and not marked");
+    world.store.ship_hour(source, hour, clock(2)).await.unwrap();
+    assert_eq!(sum().await, "160");
+    world.archive_at(&data(true), Tier::Minute).await;
+    for shard in 0..PARTITIONS {
+        let key = ObjectKey { tenant: world.tenant.clone(), period: Period::Hour(hour), shard };
+        world.archive.delete(&key).await.unwrap();
+    }
+    assert_eq!(sum().await, "160", "and from its day");
 }
