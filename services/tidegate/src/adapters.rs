@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_cassandra::CassandraStore;
 use tidegate_coldstore::{Archive, S3Config};
 use tidegate_embedded::{EmbeddedLog, EmbeddedStore};
-use tidegate_eventlog::{EventLog, wall_clock};
+use tidegate_eventlog::{EventLog, LogError, wall_clock};
 use tidegate_hotstore::HotStore;
 use tidegate_kafka::KafkaLog;
 use tidegate_runtime::Health;
@@ -74,6 +74,30 @@ pub struct Adapters {
     pub log: Option<Arc<dyn EventLog>>,
     pub store: Option<Arc<dyn HotStore>>,
     pub archive: Option<Arc<Archive>>,
+    /// The log, where it is in Kafka.
+    pub kafka: Option<Arc<KafkaLog>>,
+}
+
+impl Adapters {
+    /// Returns when an adapter cannot be used any more; never when none can
+    /// come to that.
+    ///
+    /// # Errors
+    /// What happened: the process has to end.
+    pub async fn failed(self) -> Result<(), LogError> {
+        match self.kafka {
+            Some(kafka) => Err(kafka.failed().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Gives to other processes at once what this one had been assigned. To be
+    /// called when the targets have ended; blocks for a moment.
+    pub fn leave(self) {
+        if let Some(kafka) = self.kafka {
+            kafka.leave_groups();
+        }
+    }
 }
 
 /// Opens what the targets of `selection` need.
@@ -89,41 +113,40 @@ pub async fn open(
 ) -> anyhow::Result<Adapters> {
     let store = if selection.needs(Need::Store) { Some(open_store(config, data_dir, registry).await?) } else { None };
     let archive = if selection.needs(Need::Archive) { Some(open_archive(config, data_dir).await?) } else { None };
-    let log = if selection.needs(Need::Log) {
-        let log = open_log(config, data_dir, store.as_deref(), registry).await?;
-        Some(Arc::new(WatchedLog::new(log, health)) as Arc<dyn EventLog>)
-    } else {
-        None
-    };
-    Ok(Adapters { log, store, archive })
+    let mut adapters = Adapters { log: None, store, archive, kafka: None };
+    if selection.needs(Need::Log) {
+        let log: Arc<dyn EventLog> = match place(config, Need::Log) {
+            Place::Folder => Arc::new(open_embedded_log(config, data_dir)?),
+            Place::Shared => {
+                let kafka = Arc::new(open_kafka(config, adapters.store.as_deref(), registry).await?);
+                adapters.kafka = Some(Arc::clone(&kafka));
+                kafka
+            }
+        };
+        adapters.log = Some(Arc::new(WatchedLog::new(log, health)));
+    }
+    Ok(adapters)
 }
 
-async fn open_log(
+fn open_embedded_log(config: &Config, data_dir: Option<&DataDir>) -> anyhow::Result<EmbeddedLog> {
+    let folder = folder(data_dir)?.path().join("log");
+    let settings = config.eventlog.embedded.clone();
+    let log = EmbeddedLog::open_with(&folder, settings, wall_clock(), |open| starting_threads(open));
+    log.context("opening the log")
+}
+
+async fn open_kafka(
     config: &Config,
-    data_dir: Option<&DataDir>,
     store: Option<&dyn HotStore>,
     registry: &mut Registry,
-) -> anyhow::Result<Arc<dyn EventLog>> {
-    match place(config, Need::Log) {
-        Place::Folder => {
-            let folder = folder(data_dir)?.path().join("log");
-            let settings = config.eventlog.embedded.clone();
-            let log = EmbeddedLog::open_with(&folder, settings, wall_clock(), |open| starting_threads(open));
-            Ok(Arc::new(log.context("opening the log")?))
-        }
-        Place::Shared => {
-            let kafka = config.eventlog.kafka.clone();
-            let recorded = match store {
-                Some(store) => {
-                    Some(store.partition_count(kafka.partitions).await.context("reading the partition count")?)
-                }
-                None => None,
-            };
-            let metrics = tidegate_kafka::Metrics::register(registry);
-            let log = KafkaLog::open(kafka, recorded, metrics).await;
-            Ok(Arc::new(log.context("opening the log in Kafka")?))
-        }
-    }
+) -> anyhow::Result<KafkaLog> {
+    let kafka = config.eventlog.kafka.clone();
+    let recorded = match store {
+        Some(store) => Some(store.partition_count(kafka.partitions).await.context("reading the partition count")?),
+        None => None,
+    };
+    let metrics = tidegate_kafka::Metrics::register(registry);
+    KafkaLog::open(kafka, recorded, metrics).await.context("opening the log in Kafka")
 }
 
 /// Opens the store alone.

@@ -56,7 +56,7 @@ pub async fn targets(
     let adapters = failpoints::around(adapters, shared.failpoint.as_ref());
     let mut assembly = Assembly { targets: Vec::new(), http: Router::new(), grpc: None, adapters: adapters.clone() };
     if let Adapters { store: Some(store), archive: Some(archive), .. } = &adapters {
-        assembly.http = verify::router(store.clone(), archive.clone(), config.partitions());
+        assembly.http = verify::router(store.clone(), archive.clone(), config);
     }
     for spec in TABLE.iter().rev().filter(|spec| selection.contains(spec.name) && !spec.needs.is_empty()) {
         on_adapters(spec.name, config, adapters.clone(), shared, &mut assembly).await?;

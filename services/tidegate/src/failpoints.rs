@@ -63,10 +63,15 @@ pub fn from_environment() -> Result<Option<Arc<Failpoint>>, FailpointError> {
 /// The adapters with the place in between.
 pub fn around(adapters: Adapters, failpoint: Option<&Arc<Failpoint>>) -> Adapters {
     let Some(failpoint) = failpoint else { return adapters };
-    let Adapters { log, store, archive } = adapters;
     Adapters {
-        log: log.map(|log| Arc::new(log::FailingLog::new(log, failpoint.clone())) as Arc<dyn EventLog>),
-        store: store.map(|store| Arc::new(store::FailingStore::new(store, failpoint.clone())) as Arc<dyn HotStore>),
-        archive,
+        log: adapters
+            .log
+            .clone()
+            .map(|log| Arc::new(log::FailingLog::new(log, failpoint.clone())) as Arc<dyn EventLog>),
+        store: adapters
+            .store
+            .clone()
+            .map(|store| Arc::new(store::FailingStore::new(store, failpoint.clone())) as Arc<dyn HotStore>),
+        ..adapters
     }
 }

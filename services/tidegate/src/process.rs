@@ -68,7 +68,14 @@ pub async fn run(
     let http = http.fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the API is below /api/v1/\n") });
     let grpc = grpc.map(tonic::service::Routes::into_axum_router);
     announce(selection, &config, &ports, data_dir.as_ref(), logs);
-    let servers = serve(ports, http, grpc, &config, metrics, failures);
+    let mut servers = serve(ports, http, grpc, &config, metrics, failures);
+    let lost = adapters.clone().failed();
+    servers.spawn("adapters", |cancel| async move {
+        tokio::select! {
+            () = cancel.cancelled() => Ok(()),
+            failed = lost => failed,
+        }
+    });
     ending.ready();
 
     let failure = tokio::select! {
@@ -85,7 +92,7 @@ pub async fn run(
     }
     let stuck = stop(servers, targets, Duration::from_secs(config.shutdown.limit_seconds)).await;
     // Last, as the targets write until they have stopped.
-    drop(adapters);
+    adapters.leave();
     drop(data_dir);
     tracing::info!("stopped");
     Ok(if failure.is_none() && stuck.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -14,7 +14,8 @@ use axum::routing::post;
 use axum::{Json, Router};
 use prometheus_client::registry::Registry;
 use tidegate_coldstore::Archive;
-use tidegate_compactor::verify::{Report, VerifyRange, verify};
+use tidegate_compactor::verify::{Report, VerifyRange, verify_since};
+use tidegate_eventlog::wall_clock;
 use tidegate_hotstore::HotStore;
 use tokio::sync::Semaphore;
 
@@ -56,12 +57,17 @@ pub async fn run(config: &Config, format: ReportFormat) -> anyhow::Result<ExitCo
 async fn open_and_recount(config: &Config, data_dir: Option<&DataDir>) -> anyhow::Result<Report> {
     let store = adapters::open_store(config, data_dir, &mut Registry::default()).await?;
     let archive = adapters::open_archive(config, data_dir).await?;
-    recount(&*store, &archive, config.partitions()).await
+    recount(&*store, &archive, config.partitions(), config.compactor.gone_before_hour(wall_clock()())).await
 }
 
-async fn recount(store: &dyn HotStore, archive: &Archive, partitions: u16) -> anyhow::Result<Report> {
+async fn recount(
+    store: &dyn HotStore,
+    archive: &Archive,
+    partitions: u16,
+    gone_before_hour: u32,
+) -> anyhow::Result<Report> {
     let partitions = store.partition_count(partitions).await?;
-    Ok(verify(store, archive, partitions, VerifyRange::All).await?)
+    Ok(verify_since(store, archive, partitions, VerifyRange::All, gone_before_hour).await?)
 }
 
 /// A recount takes as long as there is data; only the connection has a limit.
@@ -83,13 +89,16 @@ struct Recounts {
     store: Arc<dyn HotStore>,
     archive: Arc<Archive>,
     partitions: u16,
+    /// Says what retention may have deleted.
+    compactor: tidegate_compactor::Config,
     /// One at a time: a recount reads everything there is.
     turn: Arc<Semaphore>,
 }
 
 /// The route on which a running process recounts.
-pub fn router(store: Arc<dyn HotStore>, archive: Arc<Archive>, partitions: u16) -> Router {
-    let recounts = Recounts { store, archive, partitions, turn: Arc::new(Semaphore::new(1)) };
+pub fn router(store: Arc<dyn HotStore>, archive: Arc<Archive>, config: &Config) -> Router {
+    let (partitions, compactor) = (config.partitions(), config.compactor.clone());
+    let recounts = Recounts { store, archive, partitions, compactor, turn: Arc::new(Semaphore::new(1)) };
     Router::new().route(ROUTE, post(answer)).with_state(recounts)
 }
 
@@ -97,7 +106,8 @@ async fn answer(State(recounts): State<Recounts>) -> Response {
     let Ok(_turn) = recounts.turn.try_acquire() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "another recount is under way\n").into_response();
     };
-    match recount(&*recounts.store, &recounts.archive, recounts.partitions).await {
+    let gone_before_hour = recounts.compactor.gone_before_hour(wall_clock()());
+    match recount(&*recounts.store, &recounts.archive, recounts.partitions, gone_before_hour).await {
         Ok(report) => Json(report).into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error:#}\n")).into_response(),
     }
