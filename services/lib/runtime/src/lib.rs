@@ -3,8 +3,10 @@
 
 pub mod admin;
 pub mod backoff;
+pub mod budget;
 pub mod config;
 pub mod failpoint;
+pub mod file_handles;
 pub mod health;
 pub mod process_metrics;
 pub mod server;
@@ -12,5 +14,6 @@ pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;
 
+pub use budget::{Budget, Exhausted, Reservation};
 pub use health::{Health, Part};
 pub use tasks::{Target, TaskError, Tasks};

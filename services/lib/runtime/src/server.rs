@@ -1,6 +1,6 @@
 //! The ports of a process: one for HTTP/1.1, one for gRPC (HTTP/2 in the
 //! clear). Both bound what a client can hold: connections, streams, the time
-//! to send a header or the next piece of a body, the time to take an answer.
+//! to send a header, a body and each piece of it, the time to take an answer.
 
 mod body;
 mod connection;
@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use body::BodyError;
 use connection::Connection;
 
 /// What clients of a port may hold, and for how long.
@@ -32,10 +33,15 @@ pub struct Limits {
     pub max_connections: usize,
     /// Requests at a time on one HTTP/2 connection.
     pub max_concurrent_streams: u32,
+    /// Requests at a time on all connections, until their answers begin; more
+    /// are answered 503, or UNAVAILABLE, at once.
+    pub max_open_requests: usize,
     /// Time for the header of a request, idle time between requests included.
     pub header_timeout_seconds: u64,
     /// Longest pause within the body of a request.
     pub body_timeout_seconds: u64,
+    /// Time for a whole body, however steadily it comes.
+    pub whole_body_timeout_seconds: u64,
     /// Longest time that a client may take no byte of its answer.
     pub write_timeout_seconds: u64,
     /// Time that open requests get to finish when the process stops.
@@ -45,10 +51,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_connections: 4_096,
+            max_connections: 16_384,
             max_concurrent_streams: 256,
+            max_open_requests: 16_384,
             header_timeout_seconds: 30,
             body_timeout_seconds: 15,
+            whole_body_timeout_seconds: 60,
             write_timeout_seconds: 30,
             drain_seconds: 10,
         }
@@ -104,6 +112,7 @@ struct Port {
 pub struct ServerMetrics {
     open: Family<Port, Gauge>,
     refused: Family<Port, Counter>,
+    refused_requests: Family<Port, Counter>,
 }
 
 impl ServerMetrics {
@@ -114,6 +123,11 @@ impl ServerMetrics {
             "tidegate_server_refused_connections",
             "Connections turned away because too many were open",
             metrics.refused.clone(),
+        );
+        registry.register(
+            "tidegate_server_refused_requests",
+            "Requests turned away because too many were open",
+            metrics.refused_requests.clone(),
         );
         metrics
     }
@@ -139,7 +153,8 @@ impl Server {
         let port = Port { port: self.protocol.name() };
         let open = self.metrics.open.get_or_create_owned(&port);
         let refused = self.metrics.refused.get_or_create_owned(&port);
-        let connection = Connection::new(self.protocol, self.router, &self.limits, cancel.clone());
+        let refused_requests = self.metrics.refused_requests.get_or_create_owned(&port);
+        let connection = Connection::new(self.protocol, self.router, &self.limits, refused_requests, cancel.clone());
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {

@@ -5,21 +5,27 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::header::RETRY_AFTER;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use prometheus_client::metrics::counter::Counter;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
 
-use super::body::TimedBody;
+use super::body::{TimedBody, Times};
 use super::guarded::Guarded;
 use super::{Limits, Protocol};
 
@@ -27,7 +33,7 @@ use super::{Limits, Protocol};
 const MAX_HEADER_BYTES: u32 = 32 * 1024;
 /// Bodies of a few MB arrive without waiting for window updates.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 /// Streams that a peer opened and reset before they were accepted (rapid
 /// reset); more end the connection.
 const MAX_PENDING_RESETS: usize = 20;
@@ -42,21 +48,33 @@ pub struct Connection {
     protocol: Protocol,
     router: Router,
     header_timeout: Duration,
-    body_timeout: Duration,
+    body_times: Times,
     write_timeout: Duration,
     max_streams: u32,
+    /// Of all connections.
+    requests: Arc<Semaphore>,
+    refused: Counter,
     cancel: CancellationToken,
 }
 
 impl Connection {
-    pub fn new(protocol: Protocol, router: Router, limits: &Limits, cancel: CancellationToken) -> Self {
+    pub fn new(
+        protocol: Protocol,
+        router: Router,
+        limits: &Limits,
+        refused: Counter,
+        cancel: CancellationToken,
+    ) -> Self {
+        let (pause, whole) = (limits.body_timeout_seconds, limits.whole_body_timeout_seconds);
         Self {
             protocol,
             router,
             header_timeout: Duration::from_secs(limits.header_timeout_seconds),
-            body_timeout: Duration::from_secs(limits.body_timeout_seconds),
+            body_times: Times { pause: Duration::from_secs(pause), whole: Duration::from_secs(whole) },
             write_timeout: Duration::from_secs(limits.write_timeout_seconds),
             max_streams: limits.max_concurrent_streams,
+            requests: Arc::new(Semaphore::new(limits.max_open_requests.min(Semaphore::MAX_PERMITS))),
+            refused,
             cancel,
         }
     }
@@ -122,12 +140,32 @@ impl Connection {
         peer: SocketAddr,
         info: Option<TcpConnectInfo>,
     ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + Send + use<> {
-        let mut request = request.map(|body| Body::new(TimedBody::new(body, self.body_timeout)));
-        request.extensions_mut().insert(ConnectInfo(peer));
-        if let Some(info) = info {
-            request.extensions_mut().insert(info);
+        let open = Arc::clone(&self.requests).try_acquire_owned().map(|open| {
+            let mut request = request.map(|body| Body::new(TimedBody::new(body, self.body_times)));
+            request.extensions_mut().insert(ConnectInfo(peer));
+            if let Some(info) = info {
+                request.extensions_mut().insert(info);
+            }
+            // A router is always ready.
+            (open, self.router.clone().call(request))
+        });
+        if open.is_err() {
+            self.refused.inc();
         }
-        // A router is always ready.
-        self.router.clone().call(request)
+        let protocol = self.protocol;
+        async move {
+            match open {
+                Ok((_open, answering)) => answering.await,
+                Err(_) => Ok(turn_away(protocol)),
+            }
+        }
+    }
+}
+
+fn turn_away(protocol: Protocol) -> http::Response<Body> {
+    const WHY: &str = "too many open requests; try again";
+    match protocol {
+        Protocol::Http => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], format!("{WHY}\n")).into_response(),
+        Protocol::Grpc => tonic::Status::unavailable(WHY).into_http::<tonic::body::Body>().map(Body::new),
     }
 }

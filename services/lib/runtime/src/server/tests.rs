@@ -109,6 +109,55 @@ async fn slow_bodies_are_cut_off() {
 }
 
 #[tokio::test]
+async fn a_body_that_drips_is_cut_off() {
+    let limits = Limits { whole_body_timeout_seconds: 1, body_timeout_seconds: 60, ..Limits::default() };
+    let running = start(Router::new().route("/", post(echo)), limits).await;
+    let mut client = TcpStream::connect(running.address).await.expect("connects");
+    client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n").await.expect("sends");
+    let (mut answer, mut drops) = ([0; 12], client.into_split());
+    let dripping = async {
+        // Ends by itself only when the server closes.
+        while drops.1.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        read = drops.0.read_exact(&mut answer) => { read.expect("an answer"); }
+        () = dripping => panic!("no answer"),
+        () = tokio::time::sleep(Duration::from_secs(30)) => panic!("not cut off"),
+    }
+    assert_eq!(&answer, b"HTTP/1.1 400");
+}
+
+#[tokio::test]
+async fn who_reads_a_slow_body_learns_why_it_ended() {
+    async fn why(body: axum::body::Body) -> String {
+        let error = axum::body::to_bytes(body, 1_000).await.expect_err("it stalls");
+        format!("{:?}", BodyError::time_limit(&error))
+    }
+    let running = start(Router::new().route("/", post(why)), hasty()).await;
+    let answer = talk(running.address, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").await;
+    assert!(answer.ends_with("Some(1s)"), "{answer}");
+}
+
+#[tokio::test]
+async fn requests_beyond_the_limit_are_told_when_to_come_back() {
+    let limits = Limits { max_open_requests: 1, ..hasty() };
+    let router = Router::new().route("/", get(std::future::pending::<()>)).route("/", post(echo));
+    let running = start(router, limits).await;
+    let mut first = TcpStream::connect(running.address).await.expect("connects");
+    first.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab").await.expect("sends");
+    // Until it has been read.
+    let answer = loop {
+        let answer = talk(running.address, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").await;
+        if !answer.starts_with("HTTP/1.1 200") {
+            break answer;
+        }
+    };
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1\r\n"), "{answer}");
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_are_turned_away() {
     let limits = Limits { max_connections: 1, ..Limits::default() };
     let running = start(Router::new().route("/", post(echo)), limits).await;
