@@ -14,6 +14,9 @@ pub struct Config {
     pub record_target_bytes: usize,
     /// Largest record; what one request has for one partition must fit in.
     pub max_record_bytes: usize,
+    /// Bytes of request bodies in memory, of all that are being received or
+    /// decoded, as they came; beyond, requests are answered 503.
+    pub max_received_bytes: usize,
     /// Bytes on their way to the log, at most; beyond, requests are answered
     /// 503.
     pub max_in_flight_bytes: usize,
@@ -33,6 +36,7 @@ impl Default for Config {
             linger_ms: 1,
             record_target_bytes: 1 << 20,
             max_record_bytes: 8 << 20,
+            max_received_bytes: 256 << 20,
             max_in_flight_bytes: 64 << 20,
             max_open_appends: 4,
             append_timeout_ms: 30_000,
@@ -144,6 +148,7 @@ impl Config {
         )?;
         let low = self.max_record_bytes;
         check("gateway.max_in_flight_bytes", self.max_in_flight_bytes, low, usize::MAX, "at least max_record_bytes")?;
+        check("gateway.max_received_bytes", self.max_received_bytes, 1 << 20, usize::MAX, "at least 1 MiB")?;
         check("gateway.max_open_appends", self.max_open_appends, 1, 64, "1 to 64")?;
         check("gateway.append_timeout_ms", self.append_timeout_ms, 100, 600_000, "100 to 600000")?;
         check("gateway.body_timeout_ms", self.body_timeout_ms, 100, 600_000, "100 to 600000")

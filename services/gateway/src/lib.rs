@@ -7,6 +7,7 @@
 
 mod admission;
 mod batch;
+mod body;
 mod caller;
 mod config;
 mod content_hash;
@@ -55,6 +56,13 @@ pub async fn build(
 ) -> Result<(Target, tonic::service::Routes), ConfigError> {
     config.check()?;
     limits.check()?;
+    if config.max_received_bytes < limits.max_body_bytes {
+        return Err(ConfigError::OutOfRange {
+            key: "gateway.max_received_bytes",
+            wanted: "at least limits.max_body_bytes",
+            found: config.max_received_bytes.to_string(),
+        });
+    }
     let metrics = Metrics::register(registry);
     let mut tasks = Tasks::new(failures);
 

@@ -57,6 +57,7 @@ pub struct Metrics {
     pub records: Counter,
     pub record_parts: Counter,
     pub record_bytes: Counter,
+    pub received_bytes: Gauge,
     pub in_flight_bytes: Gauge,
     pub active_series: Gauge<i64, AtomicI64>,
     pub clock_offset_seconds: Gauge<f64, AtomicU64>,
@@ -75,6 +76,7 @@ impl Metrics {
             records: Counter::default(),
             record_parts: Counter::default(),
             record_bytes: Counter::default(),
+            received_bytes: Gauge::default(),
             in_flight_bytes: Gauge::default(),
             active_series: Gauge::default(),
             clock_offset_seconds: Gauge::default(),
@@ -100,6 +102,11 @@ impl Metrics {
         registry.register("records", "Records appended to the log", metrics.records.clone());
         registry.register("record_parts", "Batches' parts in those records", metrics.record_parts.clone());
         registry.register("record_bytes", "Bytes of those records", metrics.record_bytes.clone());
+        registry.register(
+            "received_bytes",
+            "Bytes of request bodies that are being received or decoded",
+            metrics.received_bytes.clone(),
+        );
         registry.register("in_flight_bytes", "Bytes on their way to the log", metrics.in_flight_bytes.clone());
         registry.register(
             "active_series",

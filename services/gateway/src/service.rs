@@ -8,11 +8,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tidegate_codec::ingest::{self, Encoding, Scratch, otlp};
 use tidegate_eventlog::{ClockFn, EventLog, Topic};
+use tidegate_runtime::Budget;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::batch::{Batch, Identity, Outcome, Parts, Rules, Writers};
+use crate::body::{Body, BodyRules};
 use crate::caller::Caller;
 use crate::config::{Config, Limits};
 use crate::content_hash::ContentHash;
@@ -28,6 +30,8 @@ pub struct Gateway {
     pub limits: Limits,
     pub clients: ClientLimits,
     pub metrics: Metrics,
+    /// Of requests, on both ports.
+    pub bodies: BodyRules,
     log: Arc<dyn EventLog>,
     clock: ClockFn,
     producer: Producer,
@@ -59,7 +63,7 @@ pub struct Request<'a> {
     pub caller: Caller,
     pub protocol: Protocol,
     pub encoding: Encoding,
-    pub body: &'a [u8],
+    pub body: Body,
     /// The client's `Idempotency-Key`.
     pub idempotency_key: Option<&'a [u8]>,
 }
@@ -73,7 +77,13 @@ impl Gateway {
         producer: Producer,
         metrics: Metrics,
     ) -> Self {
+        let bodies = BodyRules {
+            max_bytes: limits.max_body_bytes,
+            timeout: Duration::from_millis(config.body_timeout_ms),
+            budget: Budget::new(config.max_received_bytes, metrics.received_bytes.clone()),
+        };
         Self {
+            bodies,
             clients: ClientLimits::new(&limits),
             admission: Admission::new(&limits),
             series: SeriesCap::new(limits.active_series_per_tenant),
@@ -125,6 +135,9 @@ impl Gateway {
 
     async fn take_in(&self, mut request: Request<'_>) -> Result<Outcome, Error> {
         let (parts, body_bytes) = self.decode(&mut request)?;
+        // All that is wanted of it is in the parts, which count on their own
+        // while they wait for the log.
+        drop(request.body);
         let Parts { parts, outcome, new_metadata } = parts;
         self.clients.samples(&request.caller.client, outcome.received())?;
         self.producer.submit(parts).await?;
@@ -142,7 +155,7 @@ impl Gateway {
 
     fn decode_in(&self, workspace: &mut Workspace, request: &mut Request<'_>) -> Result<(Parts, usize), Error> {
         let Workspace { scratch, writers, body } = workspace;
-        let body = ingest::decompress(request.encoding, request.body, self.limits.max_body_bytes, body)?;
+        let body = ingest::decompress(request.encoding, request.body.bytes(), self.limits.max_body_bytes, body)?;
         let tenant = request.caller.tenant.clone();
         let rules = Rules {
             tenant: &tenant,

@@ -1,5 +1,6 @@
 //! The gRPC services: native push and OTLP.
 
+mod message;
 mod otlp;
 mod push;
 pub(crate) mod status;
@@ -12,6 +13,5 @@ use tonic::service::Routes;
 use crate::service::Gateway;
 
 pub fn routes(gateway: Arc<Gateway>) -> Routes {
-    Routes::new(unary::Unary::new(push::Push::new(Arc::clone(&gateway)), &gateway))
-        .add_service(unary::Unary::new(otlp::Export::new(Arc::clone(&gateway)), &gateway))
+    Routes::new(unary::Unary::<push::Push>::new(&gateway)).add_service(unary::Unary::<otlp::Export>::new(&gateway))
 }

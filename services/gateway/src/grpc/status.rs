@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
-use tonic::body::Body;
 use tonic::{Code, Status};
 
 use crate::error::{Advice, Error};
@@ -21,24 +20,6 @@ pub fn of(error: &Error) -> Status {
             Status::with_details(code, message, details)
         }
     }
-}
-
-/// What tonic itself answers to a body that it could not read, as this
-/// service's answers are: it says INTERNAL for garbage and OUT_OF_RANGE for
-/// size, and clients would try both again.
-pub fn of_transport(response: ::http::Response<Body>, limit_bytes: usize) -> (::http::Response<Body>, Option<Error>) {
-    let Some(status) = Status::from_header_map(response.headers()) else { return (response, None) };
-    let error = match status.code() {
-        Code::Ok => return (response, None),
-        Code::OutOfRange | Code::ResourceExhausted => Error::BodyTooLarge { limit_bytes },
-        Code::Unimplemented => Error::ContentEncoding(status.message().to_owned()),
-        _ => Error::Malformed(status.message().to_owned()),
-    };
-    if status.code() == Code::Unimplemented {
-        // Names the encodings that are supported, in a header of its own.
-        return (response, Some(error));
-    }
-    (of(&error).into_http(), Some(error))
 }
 
 /// `google.rpc.Status` of the `grpc-status-details-bin` header.

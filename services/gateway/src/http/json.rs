@@ -52,7 +52,7 @@ async fn take(gateway: &Gateway, request: Request) -> Result<Outcome, Error> {
     };
     let idempotency_key = headers.get("idempotency-key").map(::http::HeaderValue::as_bytes);
     let protocol = Protocol::Json;
-    gateway.ingest(service::Request { caller, protocol, encoding, body: &body, idempotency_key }).await
+    gateway.ingest(service::Request { caller, protocol, encoding, body, idempotency_key }).await
 }
 
 /// JSON by its name, or by curl's habit of naming nothing right.

@@ -6,21 +6,18 @@ mod otlp;
 mod remote_write;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use ::http::{HeaderMap, HeaderValue};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tidegate_codec::ingest::Encoding;
 use tracing::Instrument;
 
+use crate::body::{self, Body};
 use crate::caller::{Caller, Correlation};
 use crate::error::{Advice, Error, seconds};
 use crate::service::Gateway;
@@ -47,7 +44,7 @@ async fn correlate(State(gateway): State<Arc<Gateway>>, request: Request, next: 
 struct Received {
     caller: Caller,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 }
 
 fn caller(request: &Request) -> Result<Caller, Error> {
@@ -57,23 +54,13 @@ fn caller(request: &Request) -> Result<Caller, Error> {
 async fn receive(gateway: &Gateway, request: Request) -> Result<Received, Error> {
     let caller = caller(&request)?;
     let (parts, body) = request.into_parts();
-    let limit_bytes = gateway.limits.max_body_bytes;
+    let limit_bytes = gateway.bodies.max_bytes;
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit_bytes as u64) {
         return Err(Error::BodyTooLarge { limit_bytes });
     }
-    let timeout = Duration::from_millis(gateway.config.body_timeout_ms);
-    let body = read(body, limit_bytes, timeout).await?;
+    let body = body::read(body, &gateway.bodies).await?;
     Ok(Received { caller, headers: parts.headers, body })
-}
-
-async fn read(body: Body, limit_bytes: usize, limit: Duration) -> Result<Bytes, Error> {
-    let collected = tokio::time::timeout(limit, Limited::new(body, limit_bytes).collect()).await;
-    match collected.map_err(|_| Error::BodyTimeout { limit })? {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge { limit_bytes }),
-        Err(error) => Err(Error::BodyBroken(error.to_string())),
-    }
 }
 
 /// The header's text, "" where there is none or it is not ASCII.

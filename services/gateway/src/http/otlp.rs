@@ -81,5 +81,5 @@ async fn take(gateway: &Gateway, request: Request, protocol: Protocol) -> Result
             return Err(error);
         }
     };
-    gateway.ingest(service::Request { caller, protocol, encoding, body: &body, idempotency_key: None }).await
+    gateway.ingest(service::Request { caller, protocol, encoding, body, idempotency_key: None }).await
 }

@@ -1,3 +1,4 @@
+use axum::body::Body;
 use prost::Message;
 use tidegate_eventlog::LogError;
 use tidegate_model::{BatchId, Value};
@@ -77,9 +78,24 @@ async fn garbage_is_invalid_argument_and_size_resource_exhausted() {
     let bomb = zstd::encode_all(&[0; 1 << 20][..], 1).unwrap();
     assert_eq!(code(&[("grpc-encoding", "zstd")], &bomb).await, Code::ResourceExhausted);
     assert_eq!(code(&[("x-scope-orgid", "..")], b"").await, Code::InvalidArgument);
+    assert_eq!(code(&[("grpc-encoding", "identity")], b"compressed, it says").await, Code::InvalidArgument);
+    let (two, _) = harness.grpc_frames(PATH, &[], vec![0u8, 0, 0, 0, 0, 0, 0, 0, 0, 0].into()).await;
+    assert_eq!(two.unwrap_err().code(), Code::InvalidArgument);
+    let (nothing, _) = harness.grpc_frames(PATH, &[], Body::empty()).await;
+    assert_eq!(nothing.unwrap_err().code(), Code::InvalidArgument);
     let (unfinished, _) = harness.grpc_frames(PATH, &[], vec![0u8, 0, 0, 1, 0, 1].into()).await;
     assert_eq!(unfinished.unwrap_err().code(), Code::InvalidArgument);
     assert!(harness.records().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_compression_that_is_not_known_is_unimplemented_and_those_that_are_stand_beside_it() {
+    let harness = Harness::new().await;
+    for name in ["br", "snappy"] {
+        let (answer, headers) = harness.grpc(PATH, &[("grpc-encoding", name)], b"").await;
+        assert_eq!(answer.unwrap_err().code(), Code::Unimplemented);
+        assert_eq!(headers["grpc-accept-encoding"], "identity,gzip,zstd");
+    }
 }
 
 #[tokio::test]

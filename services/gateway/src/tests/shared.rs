@@ -43,6 +43,35 @@ async fn a_body_that_does_not_come_may_be_sent_again() {
 }
 
 #[tokio::test]
+async fn bodies_that_do_not_finish_leave_no_room_for_others_only_up_to_the_budget() {
+    let config = Config { max_received_bytes: 1 << 20, linger_ms: 0, ..Config::default() };
+    let harness = Harness::with_config(config, Limits { max_body_bytes: 1 << 20, ..Limits::default() }).await;
+    // Most of the budget, by one who never finishes.
+    let begun = || {
+        let first = futures::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from(vec![b' '; 900 << 10]))]);
+        Body::from_stream(first.chain(futures::stream::pending()))
+    };
+    let waits = harness.post("/metrics", &[], begun());
+    let asks = async {
+        tokio::task::yield_now().await;
+        let large = harness.json(&" ".repeat(200 << 10)).await;
+        assert_eq!(large.status, StatusCode::SERVICE_UNAVAILABLE, "{}", large.text());
+        assert_eq!(large.header("retry-after"), Some("1"));
+        let (large, _) = harness.grpc(super::push::PATH, &[], &[0; 200 << 10]).await;
+        assert_eq!(large.unwrap_err().code(), tonic::Code::Unavailable);
+        assert_eq!(harness.json(ONE).await.status, StatusCode::OK);
+    };
+    tokio::select! {
+        biased;
+        answer = waits => panic!("{}", answer.text()),
+        () = asks => {}
+    }
+    // The client is gone, and what it had sent with it.
+    let whole = harness.json(&" ".repeat(900 << 10)).await;
+    assert_eq!(whole.status, StatusCode::BAD_REQUEST, "{}", whole.text());
+}
+
+#[tokio::test]
 async fn a_body_without_end_stops_at_the_limit() {
     let harness = Harness::with(Limits { max_body_bytes: 4_096, ..Limits::default() }).await;
     let endless = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b' '; 1_000])));
@@ -106,6 +135,7 @@ async fn metrics_count_requests_and_samples() {
         r#"tidegate_gateway_requests_total{protocol="json",outcome="malformed"} 1"#,
         r#"tidegate_gateway_samples_total{protocol="json"} 1"#,
         "tidegate_gateway_in_flight_bytes 0",
+        "tidegate_gateway_received_bytes 0",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
