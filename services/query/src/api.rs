@@ -20,9 +20,11 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
+use tidegate_runtime::Budget;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
@@ -73,9 +75,25 @@ where
                 Ok(ask) => handler(query.clone(), ask).await,
                 Err(error) => Err(error),
             };
+            let answer = match answer {
+                Ok(answer) => until_taken(answer, &query.unsent).await,
+                Err(error) => Err(error),
+            };
             query.metrics.request(name, answer.as_ref().map_or_else(Error::outcome, |_| "success"));
             answer
         }
     };
     get(serve.clone()).post(serve)
+}
+
+/// Counts an answer that is whole until its client has taken it. Streams count
+/// their events themselves.
+pub(crate) async fn until_taken(answer: Response, unsent: &Budget) -> Result<Response, Error> {
+    let Some(length) = answer.body().size_hint().exact() else { return Ok(answer) };
+    let held = usize::try_from(length).ok().and_then(|length| unsent.reserve(length).ok());
+    let held = held.ok_or(Error::TooMuchUnsent)?;
+    let (parts, body) = answer.into_parts();
+    // It is in memory and not copied.
+    let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| Error::Panic(error.to_string()))?;
+    Ok(Response::from_parts(parts, Body::from(held.attach(body))))
 }

@@ -16,12 +16,16 @@ use tidegate_promql::{EvalError, ParseError};
 pub enum Error {
     #[error("{0} must be at least 1")]
     Config(&'static str),
+    #[error("{key} must be at least {what}")]
+    TooSmall { key: &'static str, what: &'static str },
     #[error("query.cors_origins: {origin:?} is no origin such as https://grafana.example.org, nor *")]
     Origin { origin: String },
     #[error("invalid parameter {name:?}: {reason}")]
     Parameter { name: &'static str, reason: String },
     #[error("the request cannot be read: {0}")]
     Request(String),
+    #[error("the body of the request did not arrive within {} s", limit.as_secs())]
+    SlowRequest { limit: Duration },
     #[error("{0}")]
     Tenant(#[from] TenantError),
     #[error("invalid parameter \"query\": {0}")]
@@ -36,6 +40,12 @@ pub enum Error {
     TooManySeries { found: usize, limit: usize },
     #[error("the query loads more than {limit} windows; ask for a shorter range or fewer series")]
     TooManyWindows { limit: usize },
+    #[error("other queries hold the memory that this one needs; try again")]
+    MemoryTaken,
+    #[error("the answer is larger than {limit_bytes} bytes; ask for fewer series or a larger step")]
+    AnswerTooLarge { limit_bytes: usize },
+    #[error("too many bytes of answers wait for clients to take them; try again")]
+    TooMuchUnsent,
     #[error("{0}")]
     Evaluation(#[from] EvalError),
     #[error("the query did not finish within {} s", after.as_secs_f64())]
@@ -70,6 +80,7 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     BadData,
+    Slow,
     Execution,
     Limit,
     Timeout,
@@ -81,6 +92,7 @@ impl Kind {
     fn status(self) -> StatusCode {
         match self {
             Self::BadData => StatusCode::BAD_REQUEST,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Limit => StatusCode::TOO_MANY_REQUESTS,
             Self::Timeout | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -92,7 +104,7 @@ impl Kind {
         match self {
             Self::BadData => "bad_data",
             Self::Execution => "execution",
-            Self::Timeout => "timeout",
+            Self::Slow | Self::Timeout => "timeout",
             Self::Limit | Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
@@ -109,6 +121,7 @@ impl Error {
             | Self::TooManyPoints { .. }
             | Self::NotStreamable(_)
             | Self::NotRanged(_) => Kind::BadData,
+            Self::SlowRequest { .. } => Kind::Slow,
             Self::Evaluation(
                 EvalError::TooManySteps { .. }
                 | EvalError::BadRange
@@ -116,13 +129,22 @@ impl Error {
                 | EvalError::StringOverRange,
             ) => Kind::BadData,
             Self::Evaluation(EvalError::Timeout) => Kind::Timeout,
-            Self::TooManySeries { .. } | Self::TooManyWindows { .. } | Self::Evaluation(_) => Kind::Execution,
+            Self::TooManySeries { .. }
+            | Self::TooManyWindows { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::Evaluation(_) => Kind::Execution,
             Self::TooManyStreams { .. } | Self::TooManySubjects { .. } | Self::TenantBusy { .. } => Kind::Limit,
             Self::Timeout { .. } => Kind::Timeout,
-            Self::Busy { .. } | Self::AllStreamsTaken { .. } | Self::NotReady(_) | Self::Stopping => Kind::Unavailable,
+            Self::Busy { .. }
+            | Self::MemoryTaken
+            | Self::TooMuchUnsent
+            | Self::AllStreamsTaken { .. }
+            | Self::NotReady(_)
+            | Self::Stopping => Kind::Unavailable,
             Self::Log(LogError::Unavailable(_) | LogError::Overloaded) => Kind::Unavailable,
             Self::Store(StoreError::Unavailable(_)) | Self::Archive(ArchiveError::Unavailable(_)) => Kind::Unavailable,
             Self::Config(_)
+            | Self::TooSmall { .. }
             | Self::Origin { .. }
             | Self::Log(_)
             | Self::Store(_)

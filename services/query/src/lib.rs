@@ -45,7 +45,7 @@ use crate::held::HeldHours;
 use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
 use crate::service::Query;
-use crate::tail::Tail;
+use crate::tail::{Hold, Tail};
 
 /// The section `query` of the configuration.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -71,6 +71,14 @@ pub struct Config {
     /// Windows that one query may load; each takes about 250 bytes while the
     /// query runs.
     pub max_windows: usize,
+    /// What the windows of all running queries may take in memory, at 250
+    /// bytes each; a query that finds too little left is answered 503.
+    pub max_loaded_bytes: usize,
+    /// Largest answer, before it is compressed.
+    pub max_answer_bytes: usize,
+    /// Answers and events that clients have not taken yet, together; an answer
+    /// beyond is 503 instead, a stream is ended as lagging.
+    pub max_unsent_bytes: usize,
     /// Samples that an evaluation reads, and values that it computes, in all.
     pub max_samples: u64,
     /// Steps of a range query, per series.
@@ -83,6 +91,9 @@ pub struct Config {
     pub index_refresh_ms: u64,
     /// Longest time that the tail holds a window the store does not have yet.
     pub tail_hold_ms: u64,
+    /// Windows that the tail holds; beyond, the oldest are dropped. One of a
+    /// single sample takes about 64 bytes, others 170.
+    pub max_tail_windows: usize,
     /// A query that takes this long is told in the log; 0: none.
     pub slow_query_ms: u64,
     /// Web pages of these origins (`https://grafana.example.org`, or `*` for
@@ -99,11 +110,17 @@ pub struct Config {
     pub stream_stall_ms: u64,
     /// How far back a stream starts or resumes.
     pub stream_history_ms: u64,
+    /// What the latest steps may take that are kept for clients that come back,
+    /// of all streams together; the last step of each is kept beyond.
+    pub max_stream_history_bytes: usize,
     /// A client that takes no event for this long is cut off.
     pub stream_slow_client_ms: u64,
     /// Pause after which a stream sends a comment to show that it lives.
     pub stream_heartbeat_ms: u64,
 }
+
+/// What a loaded window takes, about.
+const WINDOW_BYTES: usize = 250;
 
 impl Default for Config {
     fn default() -> Self {
@@ -116,12 +133,16 @@ impl Default for Config {
             queue_wait_ms: 10_000,
             max_series: 100_000,
             max_windows: 4_000_000,
+            max_loaded_bytes: 2 << 30,
+            max_answer_bytes: 256 << 20,
+            max_unsent_bytes: 512 << 20,
             max_samples: 50_000_000,
             max_points: 11_000,
             max_request_bytes: 1 << 20,
             max_index_series: 5_000_000,
             index_refresh_ms: 15_000,
             tail_hold_ms: 900_000,
+            max_tail_windows: 20_000_000,
             slow_query_ms: 10_000,
             cors_origins: Vec::new(),
             max_streams: 4_000,
@@ -129,6 +150,7 @@ impl Default for Config {
             max_stream_expressions_per_tenant: 200,
             stream_stall_ms: 10_000,
             stream_history_ms: 3_600_000,
+            max_stream_history_bytes: 256 << 20,
             stream_slow_client_ms: 30_000,
             stream_heartbeat_ms: 5_000,
         }
@@ -149,12 +171,21 @@ impl Config {
             ("query.max_index_series", self.max_index_series as u64),
             ("query.index_refresh_ms", self.index_refresh_ms),
             ("query.tail_hold_ms", self.tail_hold_ms),
+            ("query.max_tail_windows", self.max_tail_windows as u64),
+            ("query.max_answer_bytes", self.max_answer_bytes as u64),
             ("query.stream_heartbeat_ms", self.stream_heartbeat_ms),
         ];
-        match positive.into_iter().find(|(_, value)| *value == 0) {
-            Some((key, _)) => Err(Error::Config(key)),
-            None => Ok(()),
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(Error::Config(key));
         }
+        // One that could never be had would be answered "try again" for ever.
+        if self.max_loaded_bytes / WINDOW_BYTES < self.max_windows {
+            return Err(Error::TooSmall { key: "query.max_loaded_bytes", what: "250 times query.max_windows" });
+        }
+        if self.max_unsent_bytes < self.max_answer_bytes {
+            return Err(Error::TooSmall { key: "query.max_unsent_bytes", what: "query.max_answer_bytes" });
+        }
+        Ok(())
     }
 
     fn cors(&self) -> Result<CorsLayer, Error> {
@@ -195,7 +226,7 @@ pub async fn build(
     let metrics = Arc::new(Metrics::register(registry));
     let mut tasks = Tasks::new(failures);
     let index = Arc::new(SeriesIndex::new(config.max_index_series, metrics.clone()));
-    let tail = Arc::new(Tail::new(&*log, config.tail_hold_ms, metrics.clone()));
+    let tail = Arc::new(Tail::new(&*log, Hold::of(&config), metrics.clone()));
     let held = Arc::new(HeldHours::default());
     let follower = tail::Follower {
         held: held.clone(),

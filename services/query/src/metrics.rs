@@ -28,6 +28,9 @@ pub(crate) struct Metrics {
     pub slow: Counter,
     pub running: Gauge,
     pub loaded_windows: Counter,
+    pub loaded_bytes: Gauge,
+    pub unsent_bytes: Gauge,
+    pub stream_history_bytes: Gauge,
     pub index_series: Gauge,
     pub index_refused: Counter,
     pub index_unresolved: Gauge,
@@ -50,6 +53,9 @@ impl Metrics {
             slow: Counter::default(),
             running: Gauge::default(),
             loaded_windows: Counter::default(),
+            loaded_bytes: Gauge::default(),
+            unsent_bytes: Gauge::default(),
+            stream_history_bytes: Gauge::default(),
             index_series: Gauge::default(),
             index_refused: Counter::default(),
             index_unresolved: Gauge::default(),
@@ -70,11 +76,14 @@ impl Metrics {
         add("slow", "Queries that took query.slow_query_ms or longer", &m.slow);
         add("running", "Queries that are being evaluated", &m.running);
         add("loaded_windows", "Windows that queries loaded", &m.loaded_windows);
+        add("loaded_bytes", "Windows of running queries, at 250 bytes each", &m.loaded_bytes);
+        add("unsent_bytes", "Answers and events that clients have not taken yet", &m.unsent_bytes);
+        add("stream_history_bytes", "Steps of streams kept for clients that come back", &m.stream_history_bytes);
         add("index_series", "Series in the index", &m.index_series);
         add("index_refused", "Series left out because the index is full", &m.index_refused);
         add("index_unresolved", "Live series whose labels are not known yet", &m.index_unresolved);
         add("tail_windows", "Windows that the live tail holds", &m.tail_windows);
-        add("tail_dropped", "Windows dropped for their age before the store had them", &m.tail_dropped);
+        add("tail_dropped", "Windows dropped for age or number before the store had them", &m.tail_dropped);
         add("tail_bad_records", "Records of the live topic that could not be read", &m.tail_bad_records);
         add("watermark_lag_seconds", "Age of the slowest partition's watermark", &m.watermark_lag_seconds);
         add("streams", "Open streams", &m.streams);

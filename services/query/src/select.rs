@@ -13,8 +13,10 @@ use tidegate_hotstore::HotStore;
 use tidegate_model::time::{DAY_MS, HOUR_MS, day_of, hour_of, hour_start_ms, minute_of, window_start_ms};
 use tidegate_model::{Labels, METRIC_NAME, MetricId, Row, TenantId, Window};
 use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, SourceError};
+use tidegate_runtime::{Exhausted, Reservation};
 use tokio::time::Instant;
 
+use crate::WINDOW_BYTES;
 use crate::archived::{self, Archived};
 use crate::error::Error;
 use crate::explain::{Explained, Read};
@@ -76,6 +78,8 @@ pub(crate) struct Loader<'a> {
     pub max_windows: usize,
     /// So far, by this query.
     pub windows: AtomicUsize,
+    /// What they take.
+    pub memory: Mutex<Reservation>,
     /// Of the longest windows that were read from the archive; 0: none.
     pub coarsest_window_ms: AtomicI64,
     pub explained: Mutex<Explained>,
@@ -278,7 +282,9 @@ impl Loader<'_> {
         if before.saturating_add(windows) > self.max_windows {
             return Err(Error::TooManyWindows { limit: self.max_windows });
         }
-        Ok(())
+        let mut memory = self.memory.lock();
+        let bytes = memory.bytes() + windows * WINDOW_BYTES;
+        memory.resize(bytes).map_err(|Exhausted { .. }| Error::MemoryTaken)
     }
 }
 

@@ -12,6 +12,7 @@ use tidegate_hotstore::HotStore;
 use tidegate_model::TenantId;
 use tidegate_model::time::{HOUR_MS, WINDOW_MS, hour_of};
 use tidegate_promql::{EvalError, Evaluated, Expr, Limits, Range, evaluate, selections};
+use tidegate_runtime::Budget;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +41,10 @@ pub(crate) struct Query {
     pub started: Instant,
     pub places: Arc<Places>,
     pub streams: Streams,
+    /// Windows of running queries.
+    pub loaded: Budget,
+    /// What clients have not taken.
+    pub unsent: Budget,
 }
 
 /// Of a slow query's expression, in the log.
@@ -69,8 +74,25 @@ impl Query {
     ) -> Self {
         let places = Arc::new(Places::new(&config));
         let started = Instant::now();
-        let streams = Streams::default();
-        Self { config, log, store, archive, index, tail, held, metrics, stopping, started, places, streams }
+        let streams = Streams::new(&config, &metrics);
+        let loaded = Budget::new(config.max_loaded_bytes, metrics.loaded_bytes.clone());
+        let unsent = Budget::new(config.max_unsent_bytes, metrics.unsent_bytes.clone());
+        Self {
+            config,
+            log,
+            store,
+            archive,
+            index,
+            tail,
+            held,
+            metrics,
+            stopping,
+            started,
+            places,
+            streams,
+            loaded,
+            unsent,
+        }
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -134,11 +156,13 @@ impl Query {
             max_series: self.config.max_series,
             max_windows: self.config.max_windows,
             windows: AtomicUsize::new(0),
+            memory: Mutex::new(self.loaded.open()),
             coarsest_window_ms: AtomicI64::new(0),
             explained: Mutex::default(),
         };
         let loaded = loader.load(&task.tenant, selections(&task.expr, &task.range), task.cut).await?;
         self.metrics.loaded_windows.inc_by(loader.windows.into_inner() as u64);
+        let memory = loader.memory.into_inner();
         let coarsest_window_ms = loader.coarsest_window_ms.into_inner();
         let read = Explained { waited, loaded: began.elapsed(), ..loader.explained.into_inner() };
 
@@ -155,7 +179,7 @@ impl Query {
         };
         let Task { expr, range, .. } = task;
         let (mut evaluated, explained) = in_background(move || {
-            let _held = (place, running);
+            let _held = (place, running, memory);
             let began = Instant::now();
             let evaluated = evaluate(&expr, &range, &loaded, &limits)?;
             let (series, samples) = loaded.size();

@@ -1,13 +1,15 @@
 //! `stream`: live results as server-sent events.
 
-use std::convert::Infallible;
+mod events;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::body::Body;
+use axum::response::Response;
 use futures::StreamExt;
 use futures::stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use tidegate_model::time::{HOUR_MS, WINDOW_MS};
 use tidegate_promql::ValueType;
@@ -15,14 +17,13 @@ use tidegate_promql::ValueType;
 use crate::api::Ask;
 use crate::error::Error;
 use crate::service::Query;
-use crate::stream::{Begin, EventId, Message, Place, Stream, Subscription, first_step_after};
+use crate::stream::{Begin, EventId, Place, Stream, Subscription, first_step_after};
+use events::Events;
 
 const SETTLE_DEFAULT_MS: i64 = 1_000;
 const SETTLE_LONGEST_MS: i64 = 300_000;
 /// Of a wrong id, in the error.
 const SHOWN_BYTES: usize = 60;
-/// How long a browser waits before it connects again.
-const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 
 pub(crate) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let subscription = subscription(&query, &ask)?;
@@ -31,26 +32,14 @@ pub(crate) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let heartbeat = Duration::from_millis(query.config.stream_heartbeat_ms);
     let live = Stream::new(place, &subscription);
     let messages = stream::unfold(live, |mut live| async move { Some((live.next().await?, live)) });
-    let opening = stream::iter([Event::default().retry(RECONNECT_AFTER)]);
-    let events = opening.chain(messages.map(event)).map(Ok::<_, Infallible>);
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(heartbeat).text("alive")).into_response();
+    let events = Events::new(messages.boxed(), query.unsent.clone(), heartbeat);
+    let mut response = Response::new(Body::from_stream(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Asks proxies not to hold events back.
-    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
-}
-
-fn event(message: Message) -> Event {
-    let mut event = Event::default();
-    if let Some(name) = message.kind.name() {
-        event = event.event(name);
-    }
-    if let Some(id) = message.id {
-        event = event.id(id.to_string());
-    }
-    if let Some(retry) = message.retry {
-        event = event.retry(retry);
-    }
-    event.data(message.data)
 }
 
 fn subscription(query: &Query, ask: &Ask) -> Result<Subscription, Error> {

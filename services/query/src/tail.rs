@@ -6,7 +6,7 @@ mod held;
 mod late;
 mod watermark;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 pub(crate) use follow::Follower;
 pub(crate) use watermark::Watermarks;
 
+use crate::Config;
 use crate::fragments::Fragment;
 use crate::metrics::Metrics;
 use held::{Held, Inserted};
@@ -46,12 +47,26 @@ pub(crate) struct Tail {
     late: Mutex<Late>,
     /// Of the log whose watermarks count.
     epoch: u64,
-    hold_ms: i64,
+    hold: Hold,
     metrics: Arc<Metrics>,
 }
 
+/// How much the tail holds of what the store does not have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hold {
+    longest_ms: i64,
+    max_windows: i64,
+}
+
+impl Hold {
+    pub fn of(config: &Config) -> Self {
+        let bounded = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        Self { longest_ms: bounded(config.tail_hold_ms), max_windows: bounded(config.max_tail_windows as u64) }
+    }
+}
+
 impl Tail {
-    pub fn new(log: &dyn EventLog, hold_ms: u64, metrics: Arc<Metrics>) -> Self {
+    pub fn new(log: &dyn EventLog, hold: Hold, metrics: Arc<Metrics>) -> Self {
         let partitions = log.partitions(Topic::MetricsRaw);
         Self {
             shards: (0..partitions.max(1)).map(|_| RwLock::default()).collect(),
@@ -60,7 +75,7 @@ impl Tail {
             passed: watch::Sender::new(None),
             late: Mutex::default(),
             epoch: log.epoch(Topic::MetricsRaw),
-            hold_ms: i64::try_from(hold_ms).unwrap_or(i64::MAX),
+            hold,
             metrics,
         }
     }
@@ -185,8 +200,9 @@ impl Tail {
 
     /// Notes what the store has and lets go of it. Queries read the tail
     /// before the store, so what goes here they find there. What grew older
-    /// than the limit goes too, so that a store that is down costs a bounded
-    /// amount of memory; that is counted and said.
+    /// than the limit goes too, and the oldest of what is too much, so that a
+    /// store that is down costs a bounded amount of memory; that is counted and
+    /// said. A store that does not say what it has has nothing new.
     fn evict(&self, progress: &[Progress]) {
         {
             let mut stored = self.stored.write();
@@ -199,7 +215,7 @@ impl Tail {
         if let Some(highest_ms) = highest_ms {
             self.late.lock().forget_before(highest_ms.saturating_sub(LATE_KEPT_MS));
         }
-        let oldest_ms = highest_ms.map(|highest| highest.saturating_sub(self.hold_ms));
+        let oldest_ms = highest_ms.map(|highest| highest.saturating_sub(self.hold.longest_ms));
         let stored = self.stored.read().clone();
         let (mut dropped, mut left) = (0u64, 0i64);
         for shard in &self.shards {
@@ -221,11 +237,49 @@ impl Tail {
             }
             shard.retain(|_, series| !series.is_empty());
         }
+        if left > self.hold.max_windows {
+            let too_many = self.drop_oldest(left - self.hold.max_windows);
+            dropped += too_many;
+            left -= i64::try_from(too_many).unwrap_or(left);
+        }
         if dropped > 0 {
             tracing::warn!(windows = dropped, "live windows were dropped before the store had them");
             self.metrics.tail_dropped.inc_by(dropped);
         }
         self.metrics.tail_windows.set(left);
+    }
+}
+
+impl Tail {
+    /// Drops the oldest windows, all of the same start together, until it is
+    /// `too_many` fewer at least. Gives their number.
+    fn drop_oldest(&self, too_many: i64) -> u64 {
+        let mut starts: BTreeMap<i64, i64> = BTreeMap::new();
+        for shard in &self.shards {
+            for held in shard.read().values().flat_map(HashMap::values).flatten() {
+                *starts.entry(held.start_ms).or_default() += 1;
+            }
+        }
+        let mut sum = 0;
+        let last = starts.into_iter().find_map(|(start_ms, windows)| {
+            sum += windows;
+            (sum >= too_many).then_some(start_ms)
+        });
+        let Some(last_ms) = last else { return 0 };
+        let mut dropped = 0;
+        for shard in &self.shards {
+            for series in shard.write().values_mut() {
+                series.retain(|_, windows| {
+                    let before = windows.len();
+                    // Ascending by start.
+                    windows.drain(..windows.partition_point(|held| held.start_ms <= last_ms));
+                    dropped += (before - windows.len()) as u64;
+                    windows.shrink_to(2 * windows.len());
+                    !windows.is_empty()
+                });
+            }
+        }
+        dropped
     }
 }
 

@@ -30,7 +30,7 @@ use crate::Config;
 use crate::index::{SeriesIndex, load_all};
 use crate::metrics::Metrics;
 use crate::service::Query;
-use crate::tail::Tail;
+use crate::tail::{Hold, Tail};
 
 pub(crate) const PARTITIONS: u16 = 3;
 /// 2023-11-14 22:00:00 UTC.
@@ -208,7 +208,7 @@ impl World {
         let metrics = Arc::new(Metrics::register(&mut Registry::default()));
         let index = Arc::new(SeriesIndex::new(config.max_index_series, metrics.clone()));
         load_all(&*self.store, &index, PARTITIONS, 0).await.unwrap();
-        let tail = Arc::new(Tail::new(&*self.log, config.tail_hold_ms, metrics.clone()));
+        let tail = Arc::new(Tail::new(&*self.log, Hold::of(&config), metrics.clone()));
         tail.set_caught_up();
         let (log, store, archive) = (self.log.clone(), self.store.clone(), self.archive.clone());
         Arc::new(Query::new(

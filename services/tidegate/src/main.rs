@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use tidegate_runtime::file_handles;
 use tidegate_runtime::telemetry::{self, Shape, TelemetryError};
 
 use cli::{Cli, Command, ConfigCommand};
@@ -55,12 +56,26 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let selection = target.selection();
             selection.check(&config)?;
             let logs = start_logs(&config)?;
+            raise_file_handles(&config);
             let failpoint = failpoints::from_environment()?;
             let background = background::runtime().context("starting background threads")?;
             let ended = on_threads(process::run(selection, config, logs, background.handle(), failpoint));
             background.shutdown_background();
             ended
         }
+    }
+}
+
+/// Connections need file handles; so do the files of log and store.
+fn raise_file_handles(config: &Config) {
+    const FILES: u64 = 2_048;
+    let wanted = FILES + (config.http.limits.max_connections + config.grpc.limits.max_connections) as u64;
+    match file_handles::raise() {
+        Ok(Some(allowed)) if allowed < wanted => {
+            tracing::warn!(allowed, wanted, "the system allows fewer open files than max_connections need (ulimit -n)");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the number of open files stays as it was"),
     }
 }
 

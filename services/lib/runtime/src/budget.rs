@@ -85,14 +85,14 @@ impl Reservation {
 
     /// Bytes that hold the reservation until the last of their clones is gone,
     /// wherever that is.
-    pub fn attach(self, data: Vec<u8>) -> Bytes {
-        struct Held {
-            data: Vec<u8>,
+    pub fn attach(self, data: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        struct Held<T> {
+            data: T,
             _reservation: Reservation,
         }
-        impl AsRef<[u8]> for Held {
+        impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
             fn as_ref(&self) -> &[u8] {
-                &self.data
+                self.data.as_ref()
             }
         }
         Bytes::from_owner(Held { data, _reservation: self })

@@ -37,7 +37,7 @@ pub(super) async fn runtimeinfo(query: Arc<Query>, _: Ask) -> Result<Response, E
             r#""reloadConfigSuccess":true,"corruptionCount":0,"goroutineCount":0,"GOMAXPROCS":{cores},"GOMEMLIMIT":0}}"#
         ));
     };
-    Ok(success(write, &[], &[]))
+    success(&query, write, &[], &[])
 }
 
 /// The limits, under the names that Prometheus gives them where it has them.
@@ -64,7 +64,7 @@ pub(super) async fn flags(query: Arc<Query>, _: Ask) -> Result<Response, Error> 
         });
         json.raw("}");
     };
-    Ok(success(write, &[], &[]))
+    success(&query, write, &[], &[])
 }
 
 pub(super) async fn config(query: Arc<Query>, _: Ask) -> Result<Response, Error> {
@@ -80,5 +80,5 @@ pub(super) async fn config(query: Arc<Query>, _: Ask) -> Result<Response, Error>
         json.string(&yaml);
         json.raw("}");
     };
-    Ok(success(write, &[], &[]))
+    success(&query, write, &[], &[])
 }

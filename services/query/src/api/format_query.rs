@@ -8,7 +8,7 @@ use super::{Ask, success};
 use crate::error::Error;
 use crate::service::Query;
 
-pub(super) async fn answer(_: Arc<Query>, ask: Ask) -> Result<Response, Error> {
+pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let formatted = ask.expr()?.to_string();
-    Ok(success(|json| json.string(&formatted), &[], &[]))
+    success(&query, |json| json.string(&formatted), &[], &[])
 }

@@ -8,25 +8,43 @@ use http::{HeaderValue, header};
 use tidegate_model::Labels;
 use tidegate_promql::{HistogramValue, InstantSample, QueryValue, RangeSeries, SampleValue};
 
+use crate::error::Error;
 use crate::explain::Explained;
+use crate::service::Query;
 
-/// A JSON text being written.
-#[derive(Default)]
-pub(crate) struct Json(Vec<u8>);
+/// A JSON text being written. Lists end where it grows beyond its limit; what
+/// it is then is of no use.
+pub(crate) struct Json {
+    bytes: Vec<u8>,
+    limit_bytes: usize,
+}
 
 /// An answer with `data`.
-pub(crate) fn success(data: impl FnOnce(&mut Json), warnings: &[String], infos: &[String]) -> Response {
-    explained(data, warnings, infos, None)
+///
+/// # Errors
+/// [`Error::AnswerTooLarge`].
+pub(crate) fn success(
+    query: &Query,
+    data: impl FnOnce(&mut Json),
+    warnings: &[String],
+    infos: &[String],
+) -> Result<Response, Error> {
+    explained(query, data, warnings, infos, None)
 }
 
 /// Likewise, with what it took where that was asked for.
+///
+/// # Errors
+/// [`Error::AnswerTooLarge`].
 pub(super) fn explained(
+    query: &Query,
     data: impl FnOnce(&mut Json),
     warnings: &[String],
     infos: &[String],
     explained: Option<&Explained>,
-) -> Response {
-    let mut json = Json::default();
+) -> Result<Response, Error> {
+    let limit_bytes = query.config.max_answer_bytes;
+    let mut json = Json { bytes: Vec::new(), limit_bytes };
     json.raw(r#"{"status":"success","data":"#);
     data(&mut json);
     json.notes("warnings", warnings);
@@ -36,28 +54,45 @@ pub(super) fn explained(
         explained.write(&mut json);
     }
     json.raw("}");
+    if json.is_full() {
+        return Err(Error::AnswerTooLarge { limit_bytes });
+    }
     let content_type = HeaderValue::from_static("application/json");
-    ([(header::CONTENT_TYPE, content_type)], json.0).into_response()
+    Ok(([(header::CONTENT_TYPE, content_type)], json.bytes).into_response())
+}
+
+impl Default for Json {
+    /// Without a limit.
+    fn default() -> Self {
+        Self { bytes: Vec::new(), limit_bytes: usize::MAX }
+    }
 }
 
 impl Json {
+    fn is_full(&self) -> bool {
+        self.bytes.len() > self.limit_bytes
+    }
+
     pub fn into_string(self) -> String {
         // Only UTF-8 is ever written.
-        String::from_utf8(self.0).unwrap_or_default()
+        String::from_utf8(self.bytes).unwrap_or_default()
     }
 
     pub fn raw(&mut self, text: &str) {
-        self.0.extend_from_slice(text.as_bytes());
+        self.bytes.extend_from_slice(text.as_bytes());
     }
 
     pub fn string(&mut self, text: &str) {
         // Writing to memory does not fail.
-        serde_json::to_writer(&mut self.0, text).ok();
+        serde_json::to_writer(&mut self.bytes, text).ok();
     }
 
     /// `items` with commas between.
     pub fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
         for (index, item) in items.into_iter().enumerate() {
+            if self.is_full() {
+                return;
+            }
             if index > 0 {
                 self.raw(",");
             }
@@ -96,8 +131,8 @@ impl Json {
         let sign = if time_ms < 0 { "-" } else { "" };
         let (seconds, millis) = (time_ms.unsigned_abs() / 1_000, time_ms.unsigned_abs() % 1_000);
         match millis {
-            0 => write!(self.0, "{sign}{seconds}").ok(),
-            _ => write!(self.0, "{sign}{seconds}.{millis:03}").ok(),
+            0 => write!(self.bytes, "{sign}{seconds}").ok(),
+            _ => write!(self.bytes, "{sign}{seconds}.{millis:03}").ok(),
         };
     }
 
@@ -117,9 +152,9 @@ impl Json {
                 Some(exponent) => ('-', exponent),
                 None => ('+', exponent),
             };
-            write!(self.0, "{digits}e{sign}{exponent:0>2}").ok();
+            write!(self.bytes, "{digits}e{sign}{exponent:0>2}").ok();
         } else {
-            write!(self.0, "{value}").ok();
+            write!(self.bytes, "{value}").ok();
         }
         self.raw("\"");
     }
@@ -141,7 +176,7 @@ impl Json {
         if !buckets.is_empty() {
             self.raw(r#","buckets":["#);
             self.list(buckets, |json, bucket| {
-                write!(json.0, "[{}", bucket.boundary_rule()).ok();
+                write!(json.bytes, "[{}", bucket.boundary_rule()).ok();
                 for number in [bucket.lower, bucket.upper, bucket.count] {
                     json.raw(",");
                     json.number(number);
@@ -162,7 +197,7 @@ impl Json {
             QueryValue::Vector(_) => ("vector", "[", "]"),
             QueryValue::Matrix(_) => ("matrix", "[", "]"),
         };
-        write!(self.0, r#"{{"resultType":"{kind}","result":{open}"#).ok();
+        write!(self.bytes, r#"{{"resultType":"{kind}","result":{open}"#).ok();
         match value {
             QueryValue::Scalar(points) => match points.first() {
                 Some((time_ms, value)) => self.point(*time_ms, |json| json.number(*value)),

@@ -30,5 +30,5 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
         Ok(values)
     })
     .await?;
-    Ok(limited(values, limit))
+    limited(&query, values, limit)
 }

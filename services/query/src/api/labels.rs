@@ -28,11 +28,11 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
         Ok(names)
     })
     .await?;
-    Ok(limited(names, limit))
+    limited(&query, names, limit)
 }
 
 /// A sorted list of texts, cut at `limit`.
-pub(super) fn limited(texts: BTreeSet<String>, limit: usize) -> Response {
+pub(super) fn limited(query: &Query, texts: BTreeSet<String>, limit: usize) -> Result<Response, Error> {
     let warnings = if texts.len() > limit { vec![super::TRUNCATED.to_owned()] } else { Vec::new() };
-    success(|json| json.strings(texts.iter().take(limit)), &warnings, &[])
+    success(query, |json| json.strings(texts.iter().take(limit)), &warnings, &[])
 }

@@ -32,7 +32,7 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
         });
         json.raw("}");
     };
-    Ok(success(write, &[], &[]))
+    success(&query, write, &[], &[])
 }
 
 fn type_name(metric_type: MetricType) -> &'static str {

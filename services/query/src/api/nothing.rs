@@ -9,15 +9,15 @@ use super::{Ask, success};
 use crate::error::Error;
 use crate::service::Query;
 
-pub(super) async fn exemplars(_: Arc<Query>, ask: Ask) -> Result<Response, Error> {
+pub(super) async fn exemplars(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     ask.expr()?;
-    Ok(success(|json| json.raw("[]"), &[], &[]))
+    success(&query, |json| json.raw("[]"), &[], &[])
 }
 
-pub(super) async fn rules(_: Arc<Query>, _: Ask) -> Result<Response, Error> {
-    Ok(success(|json| json.raw(r#"{"groups":[]}"#), &[], &[]))
+pub(super) async fn rules(query: Arc<Query>, _: Ask) -> Result<Response, Error> {
+    success(&query, |json| json.raw(r#"{"groups":[]}"#), &[], &[])
 }
 
-pub(super) async fn alerts(_: Arc<Query>, _: Ask) -> Result<Response, Error> {
-    Ok(success(|json| json.raw(r#"{"alerts":[]}"#), &[], &[]))
+pub(super) async fn alerts(query: Arc<Query>, _: Ask) -> Result<Response, Error> {
+    success(&query, |json| json.raw(r#"{"alerts":[]}"#), &[], &[])
 }

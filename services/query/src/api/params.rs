@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use tidegate_model::TenantId;
 use tidegate_promql::{Expr, Matcher};
+use tidegate_runtime::server::BodyError;
 
 use super::times::{parse_duration_ms, parse_time_ms};
 use crate::error::Error;
@@ -34,7 +35,10 @@ impl Ask {
         };
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, max_bytes).await;
-        let body = body.map_err(|_| Error::Request(format!("the body is cut off or exceeds {max_bytes} bytes")))?;
+        let body = body.map_err(|error| match BodyError::time_limit(&error) {
+            Some(limit) => Error::SlowRequest { limit },
+            None => Error::Request(format!("the body is cut off or exceeds {max_bytes} bytes")),
+        })?;
         let mut pairs = form(&parts, &body)?;
         pairs.append(&mut parse_pairs(parts.uri.query().unwrap_or_default().as_bytes())?);
         let tenant = tenant(&parts.headers)?;

@@ -24,7 +24,7 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
         evaluated.warnings.push(super::TRUNCATED.into());
     }
     let Evaluated { value, warnings, infos } = evaluated;
-    Ok(explained(|json| json.value(&value, time_ms), &warnings, &infos, explain.then_some(&took)))
+    explained(&query, |json| json.value(&value, time_ms), &warnings, &infos, explain.then_some(&took))
 }
 
 /// `true` when something was cut off.

@@ -29,7 +29,7 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
         evaluated.warnings.push(super::TRUNCATED.into());
     }
     let Evaluated { value, warnings, infos } = evaluated;
-    Ok(explained(|json| json.value(&value, range.end_ms), &warnings, &infos, explain.then_some(&took)))
+    explained(&query, |json| json.value(&value, range.end_ms), &warnings, &infos, explain.then_some(&took))
 }
 
 fn range(ask: &Ask, max_points: usize) -> Result<Range, Error> {

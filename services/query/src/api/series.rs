@@ -42,5 +42,5 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
         json.list(series.iter().take(limit), |json, labels| json.labels(labels));
         json.raw("]");
     };
-    Ok(success(list, &warnings, &[]))
+    success(&query, list, &warnings, &[])
 }

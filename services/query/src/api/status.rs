@@ -14,13 +14,13 @@ use crate::service::Query;
 /// Entries of each list of `status/tsdb`, unless `limit` says otherwise.
 const TOP: usize = 10;
 
-pub(super) async fn buildinfo(_: Arc<Query>, _: Ask) -> Result<Response, Error> {
+pub(super) async fn buildinfo(query: Arc<Query>, _: Ask) -> Result<Response, Error> {
     let write = |json: &mut Json| {
         json.raw(r#"{"application":"tidegate","version":"#);
         json.string(env!("CARGO_PKG_VERSION"));
         json.raw(r#","revision":"","branch":"","buildUser":"","buildDate":"","goVersion":""}"#);
     };
-    Ok(success(write, &[], &[]))
+    success(&query, write, &[], &[])
 }
 
 /// Of the tenant's indexed series, those that `start`, `end` and `match[]`
@@ -38,7 +38,7 @@ pub(super) async fn tsdb(query: Arc<Query>, ask: Ask) -> Result<Response, Error>
         Ok(index.cardinality(&within.indexed(&index), top))
     })
     .await?;
-    Ok(success(|json| json.cardinality(&counted), &[], &[]))
+    success(&query, |json| json.cardinality(&counted), &[], &[])
 }
 
 impl Json {

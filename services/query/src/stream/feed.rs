@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tidegate_model::TenantId;
 use tidegate_promql::{Evaluated, Expr, Range};
+use tidegate_runtime::{Budget, Reservation};
 use tokio::time::Instant;
 
 use super::frame::{Frame, SeriesList};
@@ -96,9 +97,11 @@ impl Feed {
         match self.evaluate(query, step_ms).await {
             Ok(evaluated) => {
                 let series = self.kept.lock().series.clone();
-                let frame = Frame::new(&self.tenant, step_ms, evaluated, missing.to_vec(), series.as_ref());
+                let mut frame = Frame::new(&self.tenant, step_ms, evaluated, missing.to_vec(), series.as_ref());
+                let mut kept = self.kept.lock();
+                frame.held = kept.make_room(frame.size_bytes, &query.streams.history);
                 let frame = Arc::new(frame);
-                self.kept.lock().keep(frame.clone());
+                kept.keep(frame.clone());
                 Ok(frame)
             }
             Err(error) => {
@@ -145,9 +148,11 @@ impl Feed {
         for old in steps {
             match self.evaluate(query, old.step_ms).await {
                 Ok(evaluated) => {
-                    let new = Frame::new(&self.tenant, old.step_ms, evaluated, Vec::new(), Some(old.series()));
+                    let mut new = Frame::new(&self.tenant, old.step_ms, evaluated, Vec::new(), Some(old.series()));
                     if new.differs(&old) {
-                        self.kept.lock().keep_correction(Arc::new(new));
+                        let mut kept = self.kept.lock();
+                        new.held = kept.make_room(new.size_bytes, &query.streams.history);
+                        kept.keep_correction(Arc::new(new));
                         query.metrics.stream_corrected_steps.inc();
                     }
                 }
@@ -190,6 +195,31 @@ impl Kept {
         }
         let (failed_ms, when, failure) = self.failed.as_ref()?;
         (*failed_ms == step_ms && when.elapsed() < FAILURE_COUNTS).then(|| Err(failure.clone()))
+    }
+
+    /// A part of what all feeds may keep. Where it is taken, this one gives up
+    /// its oldest steps and corrections; without any, its latest is kept
+    /// beyond.
+    fn make_room(&mut self, size_bytes: usize, history: &Budget) -> Option<Reservation> {
+        loop {
+            if let Ok(held) = history.reserve(size_bytes) {
+                return Some(held);
+            }
+            if !self.drop_oldest() {
+                return None;
+            }
+        }
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        if let Some(old) = self.corrections.pop_front() {
+            self.corrections_bytes = self.corrections_bytes.saturating_sub(old.size_bytes);
+        } else if let Some((_, old)) = self.steps.pop_first() {
+            self.steps_bytes = self.steps_bytes.saturating_sub(old.size_bytes);
+        } else {
+            return false;
+        }
+        true
     }
 
     fn keep(&mut self, frame: Arc<Frame>) {

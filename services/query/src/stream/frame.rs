@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tidegate_model::{Labels, MetricId, TenantId};
 use tidegate_promql::{Evaluated, InstantSample, QueryValue, SampleValue};
+use tidegate_runtime::Reservation;
 use tokio::time::Instant;
 
 use crate::api::Json;
@@ -28,6 +29,8 @@ pub(crate) struct Frame {
     rest: String,
     /// About what it takes in memory; series that it shares are not in it.
     pub size_bytes: usize,
+    /// Its part of what all feeds may keep.
+    pub held: Option<Reservation>,
 }
 
 impl Frame {
@@ -81,7 +84,7 @@ impl Frame {
                 Arc::new(series)
             }
         };
-        Self { step_ms, missing, made: Instant::now(), series, rest, size_bytes }
+        Self { step_ms, missing, made: Instant::now(), series, rest, size_bytes, held: None }
     }
 
     pub fn series(&self) -> &Arc<SeriesList> {

@@ -6,15 +6,26 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tidegate_model::TenantId;
 use tidegate_promql::Expr;
+use tidegate_runtime::Budget;
 
 use super::feed::Feed;
+use crate::Config;
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::service::Query;
 
 /// All open streams of the process.
-#[derive(Default)]
 pub(crate) struct Streams {
     open: Mutex<Open>,
+    /// Of the steps that their feeds keep.
+    pub(super) history: Budget,
+}
+
+impl Streams {
+    pub fn new(config: &Config, metrics: &Metrics) -> Self {
+        let history = Budget::new(config.max_stream_history_bytes, metrics.stream_history_bytes.clone());
+        Self { open: Mutex::default(), history }
+    }
 }
 
 #[derive(Default)]

@@ -24,6 +24,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 /// How often the store is asked what it has.
 const EVICT_EVERY: Duration = Duration::from_secs(5);
+/// For its answer.
+const PROGRESS_LIMIT: Duration = Duration::from_secs(10);
 /// Series looked up at once.
 const LOOK_UP: usize = 2_000;
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
@@ -224,17 +226,19 @@ impl Follower {
     async fn evict(&self) {
         loop {
             tokio::time::sleep(EVICT_EVERY).await;
-            match self.store.all_progress().await {
-                Ok(progress) => {
-                    let tail = self.tail.clone();
-                    // A panic in there is one in here.
-                    if let Err(error) = tokio::task::spawn_blocking(move || tail.evict(&progress)).await
-                        && error.is_panic()
-                    {
-                        std::panic::resume_unwind(error.into_panic());
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "the store does not say what it has; the live tail grows"),
+            let progress = tokio::time::timeout(PROGRESS_LIMIT, self.store.all_progress()).await;
+            let progress = progress.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer".into())));
+            // What is too old or too much goes even so.
+            let progress = progress.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the store does not say what it has; the live tail grows to its limit");
+                Vec::new()
+            });
+            let tail = self.tail.clone();
+            // A panic in there is one in here.
+            if let Err(error) = tokio::task::spawn_blocking(move || tail.evict(&progress)).await
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
             }
             if let Some(lowest) = self.tail.watermarks.borrow().lowest_ms() {
                 let lag_ms = self.log.now_ms().saturating_sub(lowest);

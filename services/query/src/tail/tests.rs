@@ -10,7 +10,12 @@ const MINUTE: i64 = 28_333_320;
 const START_MS: i64 = MINUTE * MINUTE_MS;
 
 fn tail(hold_ms: u64) -> Tail {
-    Tail::new(&MemoryLog::new(2), hold_ms, Arc::new(Metrics::register(&mut Registry::default())))
+    limited_tail(hold_ms, usize::MAX)
+}
+
+fn limited_tail(tail_hold_ms: u64, max_tail_windows: usize) -> Tail {
+    let hold = Hold::of(&Config { tail_hold_ms, max_tail_windows, ..Config::default() });
+    Tail::new(&MemoryLog::new(2), hold, Arc::new(Metrics::register(&mut Registry::default())))
 }
 
 fn window(start_ms: i64, samples: &[(i64, f64)]) -> Window {
@@ -155,4 +160,22 @@ proptest! {
         let close = close_of(START_MS + window * 5_000, 3, placement.fragment);
         prop_assert_eq!(close, Clock { era: 3, effective_ms: placement.close_ms });
     }
+}
+
+#[test]
+fn the_oldest_windows_go_where_there_are_too_many() {
+    let tail = limited_tail(u64::MAX, 25);
+    for step in 0..4 {
+        let start_ms = START_MS + step * WINDOW_MS;
+        let windows = (0..10).map(|id| live(id, 0, window(start_ms, &[(1, 1.0)]))).collect();
+        tail.apply(record(&tail, start_ms + WINDOW_MS, windows));
+    }
+    tail.evict(&[]);
+    for id in 0..10 {
+        let starts: Vec<i64> = all(&tail, id).iter().map(|fragment| fragment.start_ms).collect();
+        assert_eq!(starts, [START_MS + 2 * WINDOW_MS, START_MS + 3 * WINDOW_MS]);
+    }
+    assert_eq!((tail.metrics.tail_windows.get(), tail.metrics.tail_dropped.get()), (20, 20));
+    tail.evict(&[]);
+    assert_eq!(tail.metrics.tail_dropped.get(), 20);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
+use tidegate_hotstore::memory::Failing;
 use tidegate_model::TenantId;
 use tidegate_model::time::HOUR_MS;
 use tidegate_promql::Range;
@@ -103,6 +104,78 @@ async fn samples_are_limited() {
     let (status, answer) = ask("sum_over_time(m[1h:1ms])").await;
     assert_eq!((status, &answer["errorType"]), (422, &json!("execution")));
     assert!(answer["error"].as_str().unwrap().contains("more than 1000 samples"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_query_that_finds_the_memory_taken_is_told_to_come_back() {
+    let world = World::new(BASE_MS + 60_000);
+    let samples = (0..12).map(|n| (BASE_MS + n * 5_000, n as f64)).collect();
+    world.store(&[series(&[("__name__", "m")], samples)]).await;
+    let config = Config { max_windows: 12, max_loaded_bytes: 12 * crate::WINDOW_BYTES, ..Config::default() };
+    let query = world.query(config).await;
+    let range = Range { start_ms: BASE_MS + 60_000, end_ms: BASE_MS + 60_000, step_ms: 0 };
+    let task = || Task { range, ..task("sum_over_time(m[1m])", &world.tenant) };
+    query.run(task()).await.unwrap();
+    let other = query.loaded.reserve(1).unwrap();
+    let response = query.run(task()).await.unwrap_err().into_response();
+    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"2".parse().unwrap()));
+    drop(other);
+    query.run(task()).await.unwrap();
+    assert_eq!(query.loaded.held_bytes(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_beyond_its_limit_is_refused() {
+    let world = World::new(BASE_MS + 60_000);
+    let one = |host: u32| series(&[("__name__", "m"), ("host", &host.to_string())], vec![(BASE_MS + 55_000, 1.0)]);
+    world.store(&(0..20).map(one).collect::<Vec<_>>()).await;
+    let server = world.start_with(Config { max_answer_bytes: 1_000, ..Config::default() }).await;
+    let time = (BASE_MS / 1_000 + 60).to_string();
+    let ask = async |query: &str| server.get("/api/v1/query", &[("query", query), ("time", &time)]).await;
+    assert_eq!(ask("sum(m)").await.0, 200);
+    let (status, answer) = ask("m").await;
+    assert_eq!((status, &answer["errorType"]), (422, &json!("execution")), "{answer}");
+}
+
+#[tokio::test]
+async fn answers_count_until_their_clients_have_taken_them() {
+    let config = Config { max_answer_bytes: 1_000, max_unsent_bytes: 1_000, ..Config::default() };
+    let query = World::new(BASE_MS).query(config).await;
+    let answer = |bytes: usize| vec![b'x'; bytes].into_response();
+    let first = crate::api::until_taken(answer(900), &query.unsent).await.unwrap();
+    let error = crate::api::until_taken(answer(200), &query.unsent).await.unwrap_err();
+    let refused = error.into_response();
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"2".parse().unwrap()));
+    // The body is gone, what it gave is still on its way.
+    let bytes = axum::body::to_bytes(first.into_body(), usize::MAX).await.unwrap();
+    assert_eq!((bytes.len(), query.unsent.held_bytes()), (900, 900));
+    drop(bytes);
+    crate::api::until_taken(answer(200), &query.unsent).await.unwrap();
+    assert_eq!(query.unsent.held_bytes(), 0);
+}
+
+#[tokio::test]
+async fn the_tail_stays_bounded_while_the_store_does_not_answer() {
+    let world = World::new(BASE_MS + 60_000);
+    let samples = (0..12).map(|n| (BASE_MS + n * 5_000, n as f64)).collect();
+    let data = [series(&[("__name__", "m")], samples)];
+    let server = world.start_with(Config { max_tail_windows: 5, ..Config::default() }).await;
+    world.publish(&data, BASE_MS + 60_000).await;
+    world.store.set_failing(Failing::Everything);
+    server.until("the oldest are dropped", || server.metrics().contains("tidegate_query_tail_windows 5\n")).await;
+    assert!(server.metrics().contains("tidegate_query_tail_dropped_total 7\n"), "{}", server.metrics());
+}
+
+#[test]
+fn limits_that_could_never_be_met_are_refused_by_name() {
+    for (config, key) in [
+        (Config { max_loaded_bytes: 1_000, ..Config::default() }, "query.max_loaded_bytes"),
+        (Config { max_unsent_bytes: 1_000, ..Config::default() }, "query.max_unsent_bytes"),
+        (Config { max_answer_bytes: 0, ..Config::default() }, "query.max_answer_bytes"),
+    ] {
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    }
 }
 
 #[tokio::test]
