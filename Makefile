@@ -77,16 +77,22 @@ load: build ## Push 5 M samples to Tidegate and to the peers that are installed,
 CHAOS = TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate $(TARGET)/debug/tidegate-chaos
 .PHONY: chaos-programs
 chaos-programs: tools $(UI)/dist/index.html
-	cargo build --locked --package tidegate --package tidegate-chaos
+	cargo build --locked --workspace --bins
+
+# Its servers stay up while sessions follow one another, and have ports of their own beside those of `make stack`.
+CHAOS_STACKS = for stack in $(1)/stack-*/; do STACK_DIR=$$stack infra/stack/down $(2); done
 
 .PHONY: chaos-quick
-chaos-quick: chaos-programs ## Break one process in the worst ways and recount every sample (minutes; needs DuckDB for Python)
-	$(CHAOS) run --quick --parallel 3 --folder $(TARGET)/chaos-quick
+chaos-quick: chaos-programs ## Break a process and a fleet in the worst ways and recount every sample (minutes; needs DuckDB for Python, Java, Maven, Go)
+	@mkdir -p $(TARGET)/chaos-quick
+	$(CHAOS) run --quick --topology fleet,embedded --parallel 4 --folder $(TARGET)/chaos-quick; \
+	status=$$?; $(call CHAOS_STACKS,$(TARGET)/chaos-quick,--kill --wipe); exit $$status
 
 .PHONY: chaos
-chaos: chaos-programs ## Break everything, one process and a fleet, adding to target/chaos/table.jsonl (hours; needs Java, Maven, Go)
-	$(CHAOS) run --resume --parallel 2
-	$(CHAOS) run --resume --topology fleet
+chaos: chaos-programs ## Break everything, adding to target/chaos/table.jsonl (hours)
+	$(CHAOS) run --resume --topology embedded --parallel 2; embedded=$$?; \
+	$(CHAOS) run --resume --topology fleet; fleet=$$?; \
+	$(call CHAOS_STACKS,$(TARGET)/chaos); exit $$((embedded + fleet))
 
 .PHONY: deny
 deny: ## Check dependencies: advisories, licences, bans (needs cargo-deny)

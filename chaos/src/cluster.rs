@@ -1,5 +1,6 @@
 //! The processes of a run. Embedded: one `tidegate all`. Fleet: each target apart, on real servers.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -7,11 +8,16 @@ use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tidegate_testkit::fault_proxy::FaultProxy;
+use tidegate_testkit::tcp_proxy::{State, TcpProxy};
 use tidegate_testkit::{binary, stack as names};
 
+use crate::cql::Keyspace;
 use crate::node::{Node, Target};
 use crate::push::Gateway;
+use crate::scenario::{Kind, Scenario, Side};
+use crate::session::Plan;
 use crate::stack::{Size, Stack};
+use crate::topic::Topic;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -31,7 +37,7 @@ compactor: {settle_seconds: 3, settle_limit_seconds: 20, poll_seconds: 1, tier_s
 const FLEET: [(Target, usize); 4] =
     [(Target::Gateway, 2), (Target::Rollup, 3), (Target::Compactor, 2), (Target::Query, 2)];
 /// Of each topic.
-const PARTITIONS: u16 = 6;
+pub const PARTITIONS: u16 = 6;
 
 pub struct Cluster {
     pub topology: Topology,
@@ -39,6 +45,8 @@ pub struct Cluster {
     pub servers: Option<Servers>,
     folder: PathBuf,
     settings: String,
+    /// The first process of this target is on the way that can be cut.
+    cut: Option<Target>,
 }
 
 /// What a fleet keeps its things in.
@@ -46,28 +54,42 @@ pub struct Servers {
     pub stack: Stack,
     /// Between the fleet and S3.
     pub s3: FaultProxy,
+    /// Between one process of it and the other servers.
+    pub cut: Option<Cut>,
     /// Before the names of topics and groups.
     pub prefix: String,
     pub keyspace: String,
     pub bucket: String,
 }
 
+/// Proxies between one process and servers.
+pub struct Cut {
+    brokers: Vec<TcpProxy>,
+    nodes: Vec<TcpProxy>,
+    side: Side,
+}
+
 impl Cluster {
     /// Prepares the processes in `folder`, which is made anew, and starts none of them.
-    pub async fn prepare(topology: Topology, folder: &Path, size: Size, seed: u64) -> anyhow::Result<Self> {
+    pub async fn prepare(scenario: &Scenario, plan: &Plan, folder: &Path) -> anyhow::Result<Self> {
         if folder.exists() {
             std::fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
         }
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        let topology = plan.topology;
         let servers = match topology {
             Topology::Embedded => None,
-            Topology::Fleet => Some(Servers::prepare(folder, size, seed).await?),
+            Topology::Fleet => Some(Servers::prepare(scenario, plan, folder).await?),
         };
         let settings = match &servers {
             None => COMMON.to_owned(),
-            Some(servers) => format!("{COMMON}{}", servers.settings()?),
+            Some(servers) => format!("{COMMON}{}", servers.settings(None)?),
         };
-        let mut cluster = Self { topology, nodes: Vec::new(), servers, folder: folder.to_owned(), settings };
+        let cut = match scenario.kind {
+            Kind::Cut(target, _) => Some(target),
+            _ => None,
+        };
+        let mut cluster = Self { topology, nodes: Vec::new(), servers, folder: folder.to_owned(), settings, cut };
         match topology {
             Topology::Embedded => cluster.add(Target::All).map(|_| ())?,
             Topology::Fleet => {
@@ -83,7 +105,13 @@ impl Cluster {
     /// One more process, not started; its place in `nodes`.
     pub fn add(&mut self, target: Target) -> anyhow::Result<usize> {
         let number = 1 + self.nodes.iter().filter(|node| node.target == target).count();
-        self.nodes.push(Node::prepare(&self.folder, target, number, &self.settings)?);
+        let settings = match &self.servers {
+            Some(servers) if number == 1 && self.cut == Some(target) => {
+                format!("{COMMON}{}", servers.settings(servers.cut.as_ref())?)
+            }
+            _ => self.settings.clone(),
+        };
+        self.nodes.push(Node::prepare(&self.folder, target, number, &settings)?);
         Ok(self.nodes.len() - 1)
     }
 
@@ -100,6 +128,19 @@ impl Cluster {
     pub async fn start(&mut self) -> anyhow::Result<()> {
         for node in &mut self.nodes {
             node.spawn(None)?;
+        }
+        for node in &mut self.nodes {
+            node.wait_ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts those that have ended by themselves.
+    pub async fn restart_ended(&mut self) -> anyhow::Result<()> {
+        for node in &mut self.nodes {
+            if !node.is_running() {
+                node.spawn(None)?;
+            }
         }
         for node in &mut self.nodes {
             node.wait_ready().await?;
@@ -144,21 +185,42 @@ impl Cluster {
     }
 }
 
+/// A process that is silent for longer loses its partitions.
+pub const SESSION_TIMEOUT_MS: u64 = 6_000;
+
 impl Servers {
-    async fn prepare(folder: &Path, size: Size, seed: u64) -> anyhow::Result<Self> {
-        let all = folder.parent().unwrap_or(folder);
-        let stack = Stack::up(&all.join(format!("stack-{}-{}", size.brokers, size.nodes)), size).await?;
+    async fn prepare(scenario: &Scenario, plan: &Plan, folder: &Path) -> anyhow::Result<Self> {
+        let (all, size) = (folder.parent().unwrap_or(folder), scenario.size);
+        let stack_folder = all.join(format!("stack-{}-{}", size.brokers, size.nodes));
+        let stack = Stack::up(&stack_folder, size, plan.port_offset).await?;
         let upstream = stack.s3_endpoint()?.trim_start_matches("http://").parse()?;
-        let s3 = FaultProxy::start(upstream, seed).await?;
+        let s3 = FaultProxy::start(upstream, plan.seed).await?;
+        let cut = match scenario.kind {
+            Kind::Cut(_, side) => Some(Cut::start(&stack, side).await?),
+            _ => None,
+        };
         let bucket = names::unique_name('-');
-        Ok(Self { stack, s3, prefix: format!("{bucket}-"), keyspace: bucket.replace('-', "_"), bucket })
+        Ok(Self { stack, s3, cut, prefix: format!("{bucket}-"), keyspace: bucket.replace('-', "_"), bucket })
+    }
+
+    /// The topic of what gateways take.
+    pub fn raw_topic(&self) -> anyhow::Result<Topic> {
+        Topic::connect(&self.stack.brokers()?, &format!("{}metrics-raw", self.prefix))
+    }
+
+    pub async fn keyspace(&self) -> anyhow::Result<Keyspace> {
+        Keyspace::connect(&self.stack.contact_points()?, &self.keyspace).await
     }
 
     /// Sections of the configuration, as JSON, which is YAML.
-    fn settings(&self) -> anyhow::Result<String> {
+    fn settings(&self, cut: Option<&Cut>) -> anyhow::Result<String> {
         let Size { brokers, nodes } = self.stack.size;
+        let addresses = |of: &[TcpProxy]| of.iter().map(|proxy| proxy.address().to_string()).collect::<Vec<_>>();
         let kafka = serde_json::json!({
-            "brokers": self.stack.brokers()?,
+            "brokers": match cut {
+                Some(cut) if cut.side.is_of_brokers() => addresses(&cut.brokers),
+                _ => self.stack.brokers()?,
+            },
             "prefix": self.prefix,
             "partitions": PARTITIONS,
             "replication": brokers,
@@ -166,7 +228,10 @@ impl Servers {
             "session_timeout_ms": SESSION_TIMEOUT_MS,
         });
         let cassandra = serde_json::json!({
-            "contact_points": self.stack.contact_points()?,
+            "contact_points": match cut {
+                Some(cut) if cut.side.is_of_store() => addresses(&cut.nodes),
+                _ => self.stack.contact_points()?,
+            },
             "keyspace": self.keyspace,
             "replication_factor": nodes,
         });
@@ -181,5 +246,37 @@ impl Servers {
     }
 }
 
-/// A process that is silent for longer loses its partitions.
-pub const SESSION_TIMEOUT_MS: u64 = 6_000;
+impl Cut {
+    async fn start(stack: &Stack, side: Side) -> anyhow::Result<Self> {
+        let (mut brokers, mut nodes) = (Vec::new(), Vec::new());
+        if side.is_of_brokers() {
+            for address in stack.proxied_brokers()? {
+                let upstream: SocketAddr = address.parse()?;
+                // Where the broker tells those clients to go on.
+                let listen = SocketAddr::new(upstream.ip(), upstream.port() + 100);
+                let proxy = TcpProxy::start_at(listen, upstream).await;
+                brokers.push(proxy.with_context(|| format!("listening on {listen}"))?);
+            }
+        }
+        if side.is_of_store() {
+            for address in stack.contact_points()? {
+                nodes.push(TcpProxy::start(address.parse()?).await?);
+            }
+        }
+        Ok(Self { brokers, nodes, side })
+    }
+
+    /// Nothing arrives any more, and nobody is told.
+    pub fn cut(&self) {
+        self.set(State::Hanging);
+    }
+
+    /// What was on its way arrives late, as it does when a network is back.
+    pub fn heal(&self) {
+        self.set(State::Passing);
+    }
+
+    fn set(&self, state: State) {
+        self.brokers.iter().chain(&self.nodes).for_each(|proxy| proxy.set(state));
+    }
+}

@@ -43,6 +43,18 @@ impl Keyspace {
         }
     }
 
+    /// By partition and, for a log that was made anew, epoch: the offset from which a record may not be stored yet.
+    pub async fn resume_offsets(&self) -> anyhow::Result<HashMap<(i32, i64), i64>> {
+        let statement = "SELECT source_partition, source_epoch, resume_offset FROM progress WHERE bucket = 0";
+        let rows = self.session.query_unpaged(statement, ()).await?.into_rows_result()?;
+        let mut offsets = HashMap::new();
+        for row in rows.rows::<(i32, i64, i64)>()? {
+            let (partition, epoch, resume_offset) = row?;
+            offsets.insert((partition, epoch), resume_offset);
+        }
+        Ok(offsets)
+    }
+
     /// The label `id` of each series that has one.
     async fn ids(&self) -> anyhow::Result<HashMap<Vec<u8>, String>> {
         let mut ids = HashMap::new();

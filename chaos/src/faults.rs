@@ -1,6 +1,9 @@
 //! How each fault is brought about.
 
+mod clients;
+mod network;
 mod servers;
+mod topic;
 
 use std::time::Duration;
 
@@ -8,36 +11,53 @@ use anyhow::{Context, ensure};
 
 use crate::node::Target;
 use crate::scenario::{FAILPOINTS, Kind};
-use crate::session::Session;
+use crate::session::{Plan, Session};
 use crate::watch::Fault;
 
-/// Long enough for a minute to close, which most places need.
-const REACHED_LIMIT: Duration = Duration::from_secs(200);
+/// Long enough for a few minutes to close, which most places need.
+const REACHED_LIMIT: Duration = Duration::from_secs(300);
 /// What a fault without a moment of its own lasts.
 const LASTS: Duration = Duration::from_secs(30);
 /// Longer than any session of a group.
 const FROZEN_MS: std::ops::Range<u64> = 15_000..25_000;
 
 /// Runs the fault so many times.
-pub async fn inject(kind: Kind, session: &mut Session, runs: u32) -> anyhow::Result<()> {
+pub async fn inject(kind: Kind, session: &mut Session, plan: &Plan) -> anyhow::Result<()> {
     // Before the first fault all is well.
     session.recovered(Fault::now()).await.context("before any fault")?;
     session.recoveries.clear();
-    for run in 0..runs {
+    for run in plan.first_run..plan.first_run + plan.runs {
         match kind {
             Kind::Nothing => tokio::time::sleep(LASTS).await,
             Kind::Kill(target) => kill9(session, target).await?,
             Kind::Failpoints => failpoint(session, run).await?,
             Kind::Freeze(target) => freeze(session, target).await?,
+            Kind::Mixed => mixed(session, run).await?,
+            Kind::Cut(target, side) => network::cut(session, target, side).await?,
             Kind::Brokers => servers::broker(session, run).await?,
             Kind::BrokerClock => servers::broker_clock(session, run).await?,
+            Kind::ClientClocks => clients::clocks(session).await?,
+            Kind::CutOffClients => clients::cut_off(session).await?,
             Kind::Nodes(count) => servers::nodes(session, run, count).await?,
             Kind::S3 => servers::s3(session).await?,
             Kind::Storm => storm(session).await?,
-            Kind::Poison => servers::poison(session).await?,
+            Kind::Poison => topic::poison(session).await?,
+            Kind::Retention => topic::retention(session).await?,
+            Kind::MadeAnew => topic::made_anew(session, run).await?,
         }
     }
     Ok(())
+}
+
+/// A bit of everything that a process can suffer.
+async fn mixed(session: &mut Session, run: u32) -> anyhow::Result<()> {
+    match run % 6 {
+        0 | 4 => kill9(session, Target::Rollup).await,
+        1 => die_at(session, "rows-after", Target::Rollup, 1).await,
+        2 => freeze(session, Target::Rollup).await,
+        3 => kill9(session, Target::Gateway).await,
+        _ => die_at(session, "append-after", Target::Gateway, 10).await,
+    }
 }
 
 /// At a random moment; started again after up to 2 s. A third are killed again as soon as they are ready.
@@ -56,12 +76,18 @@ async fn kill9(session: &mut Session, target: Target) -> anyhow::Result<()> {
     session.recovered(fault).await
 }
 
-/// Starts a process that will die at a place, waits until it does, and starts it as it should be.
+/// Another place each time.
 async fn failpoint(session: &mut Session, run: u32) -> anyhow::Result<()> {
     let (name, target) = FAILPOINTS[run as usize % FAILPOINTS.len()];
-    let place = some(session, target)?;
     // Not always the first time: how many partitions are done by then differs.
     let count = 1 + session.random.below(if name.starts_with("append") { 40 } else { 3 });
+    die_at(session, name, target, count).await
+}
+
+/// Starts a process that will die when it comes to a place for the `count`th time, waits until it does, and starts it as it
+/// should be.
+async fn die_at(session: &mut Session, name: &str, target: Target, count: u64) -> anyhow::Result<()> {
+    let place = some(session, target)?;
     let node = &mut session.cluster.nodes[place];
     let status = node.terminate().await?;
     ensure!(status.success(), "{} stopped with {status}", node.name);
@@ -69,6 +95,7 @@ async fn failpoint(session: &mut Session, run: u32) -> anyhow::Result<()> {
     node.spawn(Some(&format!("{name}:{count}:abort")))?;
     let status = node.wait_exit(REACHED_LIMIT).await.with_context(|| format!("{name}:{count}"))?;
     ensure!(node.told(ABORTING) > told, "{name}:{count}: it ended with {status} without coming there");
+    session.notes.push(format!("{name}:{count}"));
     let fault = Fault::now();
     session.cluster.nodes[place].start(None).await?;
     session.recovered(fault).await

@@ -16,6 +16,7 @@ mod scenario;
 mod session;
 mod stack;
 mod tally;
+mod topic;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use tokio::task::JoinSet;
 use cluster::Topology;
 use report::Line;
 use scenario::{SCENARIOS, Scenario};
+use session::Plan;
 
 /// Breaks Tidegate from a seed and counts what is left.
 #[derive(Debug, Parser)]
@@ -62,8 +64,8 @@ struct Place {
 struct Run {
     #[command(flatten)]
     place: Place,
-    #[arg(long, value_enum, default_value = "embedded")]
-    topology: Topology,
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "embedded")]
+    topology: Vec<Topology>,
     /// Of the first session; the others count on from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -82,6 +84,12 @@ struct Run {
     /// Sessions at the same time
     #[arg(long, default_value_t = 1)]
     parallel: usize,
+    /// Ends after so many sessions, to be resumed
+    #[arg(long)]
+    sessions: Option<usize>,
+    /// Added to the ports of the servers that tests use; the stacks of three brokers and of three nodes take the next thousands
+    #[arg(long, default_value_t = 1_000)]
+    port_offset: u16,
     /// Leaves the folders of all sessions, not only of those that went wrong
     #[arg(long)]
     keep: bool,
@@ -144,8 +152,7 @@ impl Place {
 /// One session to come.
 struct Job {
     scenario: &'static Scenario,
-    seed: u64,
-    runs: u32,
+    plan: Plan,
 }
 
 impl Run {
@@ -156,14 +163,15 @@ impl Run {
         }
         // Builds the program, if it is not there, before anything is timed.
         binary::tidegate()?;
-        let jobs = self.jobs(&report::read(&table)?)?;
-        let (places, topology, keep) = (Arc::new(Semaphore::new(self.parallel.max(1))), self.topology, self.keep);
+        let mut jobs = self.jobs(&report::read(&table)?)?;
+        jobs.truncate(self.sessions.unwrap_or(usize::MAX));
+        let (places, keep) = (Arc::new(Semaphore::new(self.parallel.max(1))), self.keep);
         let (mut sessions, mut held) = (JoinSet::new(), true);
         for job in jobs {
             let (places, folder) = (Arc::clone(&places), folder.clone());
             sessions.spawn(async move {
                 let _place = places.acquire_owned().await;
-                session(&job, topology, &folder, keep).await
+                session(&job, &folder, keep).await
             });
         }
         while let Some(line) = sessions.join_next().await {
@@ -181,19 +189,21 @@ impl Run {
             bail!("there is no scenario {unknown}; `tidegate-chaos list` names them");
         }
         let mut jobs = Vec::new();
-        for scenario in SCENARIOS {
+        for (scenario, topology) in SCENARIOS.iter().flat_map(|one| self.topology.iter().map(move |at| (one, *at))) {
             let wanted = self.only.is_empty() || self.only.iter().any(|name| name == scenario.name);
-            if !wanted || !scenario.topologies.contains(&self.topology) {
+            if !wanted || !scenario.topologies.contains(&topology) {
                 continue;
             }
-            let of_it = || done.iter().filter(|line| line.scenario == scenario.name && line.topology == self.topology);
-            let mut left = self.runs.unwrap_or(if self.quick { scenario.quick_runs } else { scenario.runs });
-            left = left.saturating_sub(of_it().map(|line| line.runs).sum());
+            let of_it = || done.iter().filter(|line| line.scenario == scenario.name && line.topology == topology);
+            let mut first_run = of_it().map(|line| line.runs).sum();
+            let mut left = self.runs.unwrap_or(if self.quick { scenario.quick_runs(topology) } else { scenario.runs });
+            left = left.saturating_sub(first_run);
             let mut seed = self.seed + of_it().count() as u64;
             while left > 0 {
                 let runs = left.min(scenario.runs_a_session);
-                jobs.push(Job { scenario, seed, runs });
-                (left, seed) = (left - runs, seed + 1);
+                let plan = Plan { topology, seed, first_run, runs, port_offset: self.port_offset };
+                jobs.push(Job { scenario, plan });
+                (left, first_run, seed) = (left - runs, first_run + runs, seed + 1);
             }
         }
         Ok(jobs)
@@ -201,14 +211,15 @@ impl Run {
 }
 
 /// Runs a session, tells how it went, and tidies up if it went well.
-async fn session(job: &Job, topology: Topology, folder: &Path, keep: bool) -> Line {
-    let name = format!("{topology:?}-{}-{}", job.scenario.name, job.seed).to_lowercase();
+async fn session(job: &Job, folder: &Path, keep: bool) -> Line {
+    let Plan { topology, seed, .. } = job.plan;
+    let name = format!("{topology:?}-{}-{seed}", job.scenario.name).to_lowercase();
     let folder = folder.join(&name);
     let begun = Instant::now();
-    let result = session::run(job.scenario, topology, job.seed, job.runs, &folder).await;
+    let result = session::run(job.scenario, &job.plan, &folder).await;
     let line = match result {
         Ok(line) => line,
-        Err(error) => Line::failed(job.scenario.name, topology, job.seed, &error),
+        Err(error) => Line::failed(job.scenario.name, topology, seed, &error),
     };
     let took = humantime::format_duration(std::time::Duration::from_secs(begun.elapsed().as_secs()));
     if line.holds() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tidegate_testkit::{Api, binary, ports};
 
@@ -185,6 +185,15 @@ impl Node {
     pub fn told(&self, text: &str) -> usize {
         let output = std::fs::read(self.output_path()).unwrap_or_default();
         String::from_utf8_lossy(&output).lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// The sum of a metric over its labels, of this start alone.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let (status, text) = self.api().get("/metrics").await?;
+        ensure!(status == 200, "{}: metrics: {status}", self.name);
+        let of_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        let values = text.lines().filter(of_it).map(|line| line.rsplit(' ').next().unwrap_or_default());
+        values.map(|value| Ok(value.parse::<f64>()?)).sum()
     }
 
     fn open_output(&self) -> anyhow::Result<File> {

@@ -22,7 +22,13 @@ pub struct Line {
     /// Of those, found in the archive's files.
     pub archived: u64,
     pub refused: u64,
+    /// Of those, so many should have been taken.
+    #[serde(default)]
+    pub wrongly_refused: u64,
     pub lost: u64,
+    /// Missing, as the ledger says: of records that the log itself has lost.
+    #[serde(default)]
+    pub gone: u64,
     pub twice: u64,
     /// Windows with as many samples as they should have, but others.
     pub wrong_sums: u64,
@@ -35,6 +41,9 @@ pub struct Line {
     pub seconds: u64,
     /// Windows that differ.
     pub examples: Vec<String>,
+    /// What was done exactly, such as the failpoints' names.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Why the session could not be brought to its end.
     pub error: Option<String>,
 }
@@ -51,7 +60,9 @@ impl Line {
             counted: 0,
             archived: 0,
             refused: 0,
+            wrongly_refused: 0,
             lost: 0,
+            gone: 0,
             twice: 0,
             wrong_sums: 0,
             verified: false,
@@ -60,12 +71,14 @@ impl Line {
             recovery_ms: Vec::new(),
             seconds: 0,
             examples: Vec::new(),
+            notes: Vec::new(),
             error: Some(format!("{error:#}")),
         }
     }
 
     pub fn holds(&self) -> bool {
-        (self.lost, self.twice, self.wrong_sums) == (0, 0, 0) && self.verified && self.error.is_none()
+        let wrong = [self.lost, self.twice, self.wrong_sums, self.wrongly_refused];
+        wrong.iter().all(|count| *count == 0) && self.verified && self.error.is_none()
     }
 }
 
@@ -87,7 +100,7 @@ pub fn append(path: &Path, line: &Line) -> anyhow::Result<()> {
     Ok(file.write_all(format!("{}\n", serde_json::to_string(line)?).as_bytes())?)
 }
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "where",
     "fault",
     "runs",
@@ -96,6 +109,7 @@ const HEAD: [&str; 11] = [
     "refused",
     "lost",
     "twice",
+    "gone",
     "verify",
     "failed",
     "live again, s: median, worst",
@@ -148,6 +162,7 @@ fn row(topology: Topology, scenario: &str, lines: &[&Line]) -> [String; HEAD.len
         // A window with others than acknowledged has lost some and has some too many.
         sum(|line| line.lost + line.wrong_sums),
         sum(|line| line.twice + line.wrong_sums),
+        sum(|line| line.gone),
         format!("{verified}/{}", finished().count()),
         (lines.len() - finished().count()).to_string(),
         recovery,
@@ -172,8 +187,8 @@ mod tests {
         let table = table(&lines);
         let rows: Vec<Vec<&str>> =
             table.lines().map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
-        assert_eq!(rows[1], ["embedded", "kill", "4", "200", "197", "0", "3", "0", "2/2", "0", "2.0, 9.0"]);
-        assert_eq!(rows[2][10], "-");
+        assert_eq!(rows[1], ["embedded", "kill", "4", "200", "197", "0", "3", "0", "0", "2/2", "0", "2.0, 9.0"]);
+        assert_eq!(rows[2][11], "-");
     }
 
     #[test]

@@ -5,12 +5,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, bail, ensure};
-use tokio::io::AsyncWriteExt;
+use anyhow::{Context, ensure};
 use tokio::process::Command;
-
-/// Added to the ports of the stack that tests use.
-const PORT_OFFSET: u16 = 1_000;
 
 /// How many servers of each kind there are: 1 or 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +15,29 @@ pub struct Size {
     pub nodes: u16,
 }
 
+impl Size {
+    /// So that servers of several sizes can run side by side.
+    fn port_offset(self) -> u16 {
+        match (self.brokers, self.nodes) {
+            (1, 1) => 0,
+            (_, 1) => 1_000,
+            _ => 2_000,
+        }
+    }
+}
+
 pub struct Stack {
     folder: PathBuf,
     pub size: Size,
+    port_offset: u16,
     variables: HashMap<String, String>,
 }
 
 impl Stack {
     /// Starts what does not run yet. The servers stay when this is dropped: a start takes long.
-    pub async fn up(folder: &Path, size: Size) -> anyhow::Result<Self> {
-        let mut stack = Self { folder: folder.to_owned(), size, variables: HashMap::new() };
+    pub async fn up(folder: &Path, size: Size, port_offset: u16) -> anyhow::Result<Self> {
+        let port_offset = port_offset + size.port_offset();
+        let mut stack = Self { folder: folder.to_owned(), size, port_offset, variables: HashMap::new() };
         stack.call("up", &[]).await?;
         let path = folder.join("env");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -56,6 +65,11 @@ impl Stack {
         Ok(self.variable("TIDEGATE_TEST_KAFKA")?.split(',').map(str::to_owned).collect())
     }
 
+    /// For a client that comes through proxies.
+    pub fn proxied_brokers(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.variable("TIDEGATE_TEST_KAFKA_PROXIED")?.split(',').map(str::to_owned).collect())
+    }
+
     pub fn contact_points(&self) -> anyhow::Result<Vec<String>> {
         Ok(self.variable("TIDEGATE_TEST_CASSANDRA")?.split(',').map(str::to_owned).collect())
     }
@@ -73,22 +87,6 @@ impl Stack {
         self.folder.join("s3").join("data").join(bucket)
     }
 
-    /// Appends each line as a record, with the console producer that Kafka brings along.
-    pub async fn produce(&self, topic: &str, lines: &str) -> anyhow::Result<()> {
-        let brokers = self.variable("TIDEGATE_TEST_KAFKA")?;
-        let jars = cached("kafka-")?.join("*");
-        let mut command = Command::new("java");
-        command.arg("-Xmx128m").arg("-cp").arg(jars).arg("org.apache.kafka.tools.ConsoleProducer");
-        command.args(["--bootstrap-server", brokers, "--topic", topic]).stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut child = command.stderr(Stdio::null()).spawn().context("starting java")?;
-        let mut stdin = child.stdin.take().context("the producer has no input")?;
-        stdin.write_all(lines.as_bytes()).await?;
-        drop(stdin);
-        let status = child.wait().await?;
-        ensure!(status.success(), "the console producer: {status}");
-        Ok(())
-    }
-
     fn variable(&self, name: &str) -> anyhow::Result<&str> {
         let value = self.variables.get(name);
         Ok(value.with_context(|| format!("{} has no {name}", self.folder.join("env").display()))?)
@@ -103,7 +101,7 @@ impl Stack {
         let mut command = Command::new(&program);
         command.args(arguments).env("STACK_DIR", &self.folder).stdin(Stdio::null()).stdout(Stdio::null());
         command.env("STACK_BROKERS", self.size.brokers.to_string()).env("STACK_NODES", self.size.nodes.to_string());
-        command.env("STACK_PORT_OFFSET", PORT_OFFSET.to_string());
+        command.env("STACK_PORT_OFFSET", self.port_offset.to_string());
         if let Some(wrapper) = wrapper {
             command.env("STACK_KAFKA_WRAPPER", wrapper);
         }
@@ -117,20 +115,4 @@ impl Stack {
         ensure!(status.success(), "{} {arguments:?}: {status}; see {}", program.display(), log.display());
         Ok(())
     }
-}
-
-/// The folder of a download that `infra/stack/up` has made.
-fn cached(prefix: &str) -> anyhow::Result<PathBuf> {
-    let cache = match (std::env::var_os("STACK_CACHE"), std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
-        (Some(folder), _, _) => PathBuf::from(folder),
-        (None, Some(folder), _) => Path::new(&folder).join("tidegate/stack"),
-        (None, None, Some(home)) => Path::new(&home).join(".cache/tidegate/stack"),
-        (None, None, None) => bail!("there is no folder for downloads"),
-    };
-    let entries = std::fs::read_dir(&cache).with_context(|| cache.display().to_string())?;
-    let found = entries.flatten().map(|entry| entry.path()).find(|path| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.starts_with(prefix) && !name.ends_with(".part")
-    });
-    found.with_context(|| format!("{} has no {prefix}…", cache.display()))
 }

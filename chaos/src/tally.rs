@@ -21,6 +21,8 @@ pub struct Tally(BTreeMap<(String, i64), Cell>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     pub lost: u64,
+    /// Missing, but of records that the log itself has lost.
+    pub gone: u64,
     pub twice: u64,
     /// Windows with the right number of samples and a wrong sum.
     pub wrong_sums: u64,
@@ -67,6 +69,10 @@ impl Tally {
         self.0.values().map(|cell| cell.samples).sum()
     }
 
+    pub fn windows(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -77,20 +83,29 @@ impl Tally {
         Some((starts().min()?, starts().max()?))
     }
 
-    /// What `found` has too little or too much of, compared with this.
-    pub fn compare(&self, found: &Tally) -> Difference {
+    /// What `found` has too little or too much of, compared with this. What is in `doomed` may be missing.
+    pub fn compare(&self, found: &Tally, doomed: &Tally) -> Difference {
         let mut difference = Difference::default();
-        let nothing = Cell::default();
         let unexpected = found.0.keys().filter(|key| !self.0.contains_key(*key));
         for key in self.0.keys().chain(unexpected) {
-            let expected = self.0.get(key).unwrap_or(&nothing);
-            let got = found.0.get(key).unwrap_or(&nothing);
-            if expected == got {
+            let [expected, got, doomed] =
+                [self, found, doomed].map(|tally| tally.0.get(key).copied().unwrap_or_default());
+            let missing = expected.samples.saturating_sub(got.samples);
+            let gone = missing.min(doomed.samples);
+            let one = Difference {
+                lost: missing - gone,
+                gone,
+                twice: got.samples.saturating_sub(expected.samples),
+                wrong_sums: u64::from(!may_sum_up(expected, got, doomed)),
+                examples: Vec::new(),
+            };
+            difference.gone += one.gone;
+            if one.is_none() {
                 continue;
             }
-            difference.lost += expected.samples.saturating_sub(got.samples);
-            difference.twice += got.samples.saturating_sub(expected.samples);
-            difference.wrong_sums += u64::from(expected.samples == got.samples);
+            difference.lost += one.lost;
+            difference.twice += one.twice;
+            difference.wrong_sums += one.wrong_sums;
             if difference.examples.len() < EXAMPLES {
                 let (series, start_ms) = key;
                 difference.examples.push(format!("{series} at {start_ms}: {expected:?} acknowledged, {got:?} found"));
@@ -100,10 +115,22 @@ impl Tally {
     }
 }
 
+/// Where the number of samples is right, the sum has to be.
+fn may_sum_up(expected: Cell, got: Cell, doomed: Cell) -> bool {
+    if got.samples == expected.samples {
+        got.sum == expected.sum
+    } else if got.samples + doomed.samples == expected.samples {
+        got.sum + doomed.sum == expected.sum
+    } else {
+        true
+    }
+}
+
 impl Difference {
     /// Another recount's difference of the same samples.
     pub fn add(&mut self, place: &str, other: Difference) {
         self.lost = self.lost.max(other.lost);
+        self.gone = self.gone.max(other.gone);
         self.twice = self.twice.max(other.twice);
         self.wrong_sums += other.wrong_sums;
         self.examples.extend(other.examples.into_iter().map(|example| format!("{place}: {example}")));
@@ -144,10 +171,26 @@ mod tests {
     #[test]
     fn each_difference_is_told() {
         let acknowledged = tally(&[("a", 0, 2, 12), ("a", 5_000, 1, 1), ("b", 0, 3, 6), ("c", 0, 1, 4)]);
-        assert!(acknowledged.compare(&acknowledged).is_none());
+        let nothing = Tally::default();
+        assert!(acknowledged.compare(&acknowledged, &nothing).is_none());
         let found = tally(&[("a", 0, 1, 5), ("a", 5_000, 1, 2), ("b", 0, 4, 8), ("d", 0, 1, 1)]);
-        let difference = acknowledged.compare(&found);
+        let difference = acknowledged.compare(&found, &nothing);
         assert_eq!((difference.lost, difference.twice, difference.wrong_sums), (2, 2, 1), "{difference:?}");
         assert_eq!(difference.examples.len(), 5);
+    }
+    #[test]
+    fn what_the_log_lost_may_be_missing_and_nothing_else() {
+        let acknowledged = tally(&[("a", 0, 3, 7), ("b", 0, 1, 4)]);
+        let doomed = tally(&[("a", 0, 2, 6)]);
+        let found = |samples, sum| tally(&[("a", 0, samples, sum), ("b", 0, 1, 4)]);
+        // All of it, some of it, none of it.
+        for (samples, sum, gone) in [(1, 1, 2), (2, 3, 1), (3, 7, 0)] {
+            let difference = acknowledged.compare(&found(samples, sum), &doomed);
+            assert!(difference.is_none() && difference.gone == gone, "{difference:?}");
+        }
+        // Too much of it, others than those, one twice.
+        for (samples, sum) in [(0, 0), (1, 2), (4, 8)] {
+            assert!(!acknowledged.compare(&found(samples, sum), &doomed).is_none(), "{samples}");
+        }
     }
 }

@@ -31,7 +31,15 @@ impl TcpProxy {
     /// # Errors
     /// When it cannot listen.
     pub async fn start(upstream: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), upstream).await
+    }
+
+    /// On this address, [`State::Passing`].
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn start_at(listen: SocketAddr, upstream: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let (state, watched) = watch::channel(State::Passing);
         let serving = tokio::spawn(serve(listener, upstream, watched));

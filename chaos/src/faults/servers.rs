@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tidegate_testkit::fault_proxy::{Fault as Trouble, Faults};
+use tidegate_testkit::now_ms;
 
 use crate::session::Session;
+use crate::tally::MINUTE_MS;
 use crate::watch::Fault;
 
 const DOWN: Duration = Duration::from_secs(20);
@@ -33,12 +35,37 @@ pub async fn broker_clock(session: &mut Session, run: u32) -> anyhow::Result<()>
     // Not through the program `faketime`, which stays between and would be killed in the broker's place.
     let library = faketime()?;
     stack.start_through(SERVER, &format!("env LD_PRELOAD={} FAKETIME={offset}", library.display())).await?;
-    // Over the close of a minute by that clock.
-    tokio::time::sleep(Duration::from_secs(75)).await;
+    // Nothing is held open until that clock says what the former one said.
+    let stored = minute_stored(session, now_ms()).await.with_context(|| format!("by a clock {offset}"))?;
+    session.notes.push(format!("{offset}: a minute was in the store {} s after its end", stored.as_secs()));
+    let stack = &session.cluster.servers()?.stack;
     let fault = Fault::now();
     stack.kill(SERVER).await?;
     stack.start(SERVER).await?;
     session.recovered(fault).await
+}
+
+/// Waits until the first whole minute after `since_ms` is in the store; how long after its end that was.
+async fn minute_stored(session: &Session, since_ms: i64) -> anyhow::Result<Duration> {
+    const LIMIT: Duration = Duration::from_secs(150);
+    let minute_ms = (since_ms.div_euclid(MINUTE_MS) + 1) * MINUTE_MS;
+    let ends_ms = minute_ms + MINUTE_MS;
+    let keyspace = session.cluster.servers()?.keyspace().await?;
+    loop {
+        let age = Duration::from_millis(u64::try_from(now_ms() - ends_ms).unwrap_or(0));
+        let minutes = keyspace.minutes().await?;
+        let of_it = minutes.filtered(|id, start_ms| start_ms == minute_ms && id.starts_with("live-"));
+        if of_it.windows() as u64 >= session.whole() && now_ms() > ends_ms {
+            return Ok(age);
+        }
+        ensure!(
+            age < LIMIT,
+            "of {} series of a minute {} were in the store {LIMIT:?} after its end",
+            session.whole(),
+            of_it.windows()
+        );
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
 }
 
 /// Where Debian's package `faketime` has its library.
@@ -89,14 +116,4 @@ pub async fn s3(session: &mut Session) -> anyhow::Result<()> {
     proxy.set(Faults::none());
     ensure!(happened.values().sum::<u64>() >= 10, "hardly anything was asked of S3: {happened:?}");
     session.recovered(Fault::now()).await
-}
-
-/// Bytes that are no record in a partition: counted as poison, and everything else goes on.
-pub async fn poison(session: &mut Session) -> anyhow::Result<()> {
-    session.pause(0..5_000).await;
-    let servers = session.cluster.servers()?;
-    let topic = format!("{}metrics-raw", servers.prefix);
-    let fault = Fault::now();
-    servers.stack.produce(&topic, "these bytes are no record\n").await.context("producing a poison record")?;
-    session.recovered(fault).await
 }
