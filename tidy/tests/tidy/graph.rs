@@ -38,7 +38,7 @@ const IMPURE: [&str; 14] = [
 /// A dependency, and the only crates that may name it.
 const ONLY: [(&str, &[&str]); 5] = [
     ("fjall", &["tidegate-embedded"]),
-    ("rdkafka", &["tidegate-kafka"]),
+    ("rdkafka", &["tidegate-kafka", "tidegate-chaos"]),
     ("scylla", &["tidegate-cassandra", "tidegate-chaos"]),
     ("object_store", &["tidegate-coldstore", "tidegate"]),
     ("mimalloc", &["tidegate"]),
