@@ -84,7 +84,7 @@ pub async fn retention(session: &mut Session) -> anyhow::Result<()> {
 /// than the store was filled from it is refused at once and at a start.
 pub async fn made_anew(session: &mut Session, run: u32) -> anyhow::Result<()> {
     session.pause(5_000..15_000).await;
-    let paused = session.control.pause().await;
+    let mut paused = Some(session.control.pause().await);
     let topic = session.cluster.servers()?.raw_topic()?;
     for (partition, from, end) in unread(session, &topic).await? {
         session.doomed.samples.merge(topic.samples(partition, from, end)?);
@@ -103,11 +103,12 @@ pub async fn made_anew(session: &mut Session, run: u32) -> anyhow::Result<()> {
     let fault = Fault::now();
     if run.is_multiple_of(2) {
         // Clients push meanwhile.
-        drop(paused);
+        paused = None;
         all_end(session, "was deleted and made anew").await?;
-        session.notes.push("made anew: all gateways and rollups ended".to_owned());
+        session.notes.push("made anew: all processes ended".to_owned());
     }
     session.cluster.restart_ended().await?;
+    drop(paused);
     session.recovered(fault).await?;
     let rollups = session.cluster.of(Target::Rollup);
     let told: usize = rollups.iter().map(|place| session.cluster.nodes[*place].told("the log was created anew")).sum();
@@ -128,19 +129,16 @@ async fn unread(session: &Session, topic: &Topic) -> anyhow::Result<Vec<(i32, i6
     Ok(ranges)
 }
 
-/// Waits until gateways and rollups have ended, each with a word about why.
+/// Waits until all processes have ended, each with a word about why.
 async fn all_end(session: &mut Session, why: &str) -> anyhow::Result<()> {
     let begun = Instant::now();
-    for target in [Target::Gateway, Target::Rollup] {
-        for place in session.cluster.of(target) {
-            let node = &mut session.cluster.nodes[place];
-            let left = NOTICED_LIMIT.saturating_sub(begun.elapsed());
-            let status = node.wait_exit(left).await.with_context(|| format!("a topic that {why}"))?;
-            ensure!(!status.success(), "{} ended with {status}", node.name);
-            // A rollup may notice by the offsets first.
-            let told = node.told(why) + node.told(ENDS_TOO_EARLY);
-            ensure!(told > 0, "{} does not say that the topic {why}", node.name);
-        }
+    for node in &mut session.cluster.nodes {
+        let left = NOTICED_LIMIT.saturating_sub(begun.elapsed());
+        let status = node.wait_exit(left).await.with_context(|| format!("a topic that {why}"))?;
+        ensure!(!status.success(), "{} ended with {status}", node.name);
+        // A rollup may notice by the offsets first.
+        let told = node.told(why) + node.told(ENDS_TOO_EARLY);
+        ensure!(told > 0, "{} does not say that the topic {why}", node.name);
     }
     Ok(())
 }
