@@ -1,9 +1,12 @@
 //! Load for a Tidegate of its own, and for its peers: see this folder's README.
 #![allow(clippy::print_stdout, reason = "the report is what this program is for")]
 
+mod agents;
+mod bounds;
 mod client;
 mod encode;
 mod latency;
+mod opening;
 mod process;
 mod push;
 mod quantile;
@@ -57,6 +60,27 @@ enum Mode {
         /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
         #[arg(long)]
         fleet: bool,
+    },
+    /// Many connections that push small batches at an interval; reports what the gateway takes for them.
+    Agents {
+        #[command(flatten)]
+        crowd: agents::Crowd,
+        /// The same seed, the same values.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[arg(long, default_value = "grpc")]
+        protocol: Protocol,
+        /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
+        #[arg(long)]
+        fleet: bool,
+        /// A setting of the Tidegate that is started: `section.key=value`.
+        #[arg(long = "set", value_parser = setting)]
+        settings: Vec<(String, String)>,
+    },
+    /// Breaks what is beside Tidegate, or misbehaves as a client; reports each process's memory and the answers.
+    Bounds {
+        #[command(flatten)]
+        plan: bounds::Plan,
     },
     /// Follows live streams; reports how long after a window's end its event is with the client.
     Streams {
@@ -128,6 +152,19 @@ async fn main() -> anyhow::Result<()> {
             println!("{} requests/s of {} samples to process {}", schedule.rate, schedule.samples, target.pid);
             let answered = latency::run(&target, &schedule, connections, common.seed).await?;
             println!("{}", report::latency(&target.name, &answered));
+            Ok(())
+        }
+        Mode::Agents { crowd, seed, protocol, fleet, settings } => {
+            let target = match fleet {
+                true => target::fleet(protocol, &settings).await?,
+                false => target::tidegate(protocol, &settings).await?,
+            };
+            let served = agents::run(&target, &crowd, seed).await?;
+            println!("{}", report::agents(&target.name, &crowd, &served));
+            Ok(())
+        }
+        Mode::Bounds { plan } => {
+            println!("{}", report::bounds(&bounds::run(&plan).await?));
             Ok(())
         }
         Mode::Streams { audience, settings } => {

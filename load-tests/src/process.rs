@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use procfs::process::Process;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// CPU seconds of a process so far, user and system, all threads.
 pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
@@ -17,6 +18,22 @@ pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
 pub fn peak_resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let kib = process(pid)?.status()?.vmhwm.context("the kernel does not tell VmHWM")?;
     Ok(kib * 1024)
+}
+
+/// The memory that it holds now, in bytes.
+pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    Ok(process(pid)?.status()?.vmrss.context("the kernel does not tell VmRSS")? * 1024)
+}
+
+/// Lets the peak begin anew (proc(5), clear_refs).
+pub fn forget_peak(pid: u32) -> anyhow::Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").context("forgetting the peak")
+}
+
+/// As many open connections for this program as the system allows.
+pub fn raise_file_handles() -> anyhow::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
 
 fn process(pid: u32) -> anyhow::Result<Process> {

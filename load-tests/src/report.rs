@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::agents::{Crowd, Served, Step};
+use crate::bounds::Observed;
 use crate::latency::Answered;
 use crate::push::Measured;
 use crate::query;
@@ -122,6 +124,59 @@ pub fn streams(audience: &Audience, followed: &Followed) -> String {
         row("server CPU, cores", format!("{:.3}", followed.cpu_seconds / wall)),
         row("peak resident, MiB", mib(followed.peak_resident_bytes)),
     ])
+}
+
+/// One column a step.
+pub fn agents(name: &str, crowd: &Crowd, served: &Served) -> String {
+    let row = |name: &str, value: &dyn Fn(&Step) -> String| {
+        let mut cells = vec![name.to_owned()];
+        cells.extend(served.steps.iter().map(value));
+        cells
+    };
+    let cores = |seconds: f64, step: &Step| format!("{:.3}", seconds / step.wall.as_secs_f64());
+    let mut rows = vec![
+        row("a push every", &|step| format!("{:?}", step.interval)),
+        row("requests/s due", &|step| format!("{:.0}", step.offered)),
+        row("requests/s accepted", &|step| format!("{:.0}", step.latencies.len() as f64 / step.wall.as_secs_f64())),
+        row("due to answer p50 / p99 / max, ms", &|step| quantiles(step.latencies.quantiles([0.5, 0.99, 1.0]))),
+        row("answers 429 or 503", &|step| step.busy.to_string()),
+        row("failed, no answer in 30 s", &|step| step.failed.to_string()),
+        row("left out, 10 s late", &|step| step.left_out.to_string()),
+        row("process CPU, cores", &|step| cores(step.cpu_seconds, step)),
+        row("process CPU, µs a request", &|step| {
+            format!("{:.0}", step.cpu_seconds * 1e6 / step.latencies.len().max(1) as f64)
+        }),
+        row("client CPU, cores", &|step| cores(step.client_cpu_seconds, step)),
+    ];
+    for (index, (other, _)) in served.steps.first().iter().flat_map(|step| step.others_cpu_seconds.iter().enumerate()) {
+        rows.push(row(&format!("{other} CPU, cores"), &|step| cores(step.others_cpu_seconds[index].1, step)));
+    }
+    let memory = [served.before_bytes, served.connected_bytes, served.peak_bytes].map(mib).join(" / ");
+    let (agents, samples) = (crowd.agents, crowd.samples);
+    format!(
+        "{name}: {agents} connections, {samples} samples a push; resident before, connected, peak: {memory} MiB\n{}",
+        table(&rows)
+    )
+}
+
+pub fn bounds(all: &[Observed]) -> String {
+    let header = ["", "process", "before", "peak", "after, MiB"].map(str::to_owned).to_vec();
+    let mut memory = vec![header];
+    let mut answers =
+        vec![["pushes answered", "accepted", "429", "503", "failed", "accepted after"].map(str::to_owned).to_vec()];
+    let mut notes = String::new();
+    for Observed { fault, memory: of_processes, during, after, notes: more } in all {
+        for one in of_processes {
+            let [before, peak, after] = [one.before, one.peak, one.after].map(mib);
+            memory.push(vec![fault.name().to_owned(), one.target.clone(), before, peak, after]);
+        }
+        let counts = [during.accepted, during.too_many, during.unavailable, during.failed, after.accepted];
+        let mut row = vec![fault.name().to_owned()];
+        row.extend(counts.map(|count| count.to_string()));
+        answers.push(row);
+        notes.extend(more.iter().map(|note| format!("{}: {note}\n", fault.name())));
+    }
+    format!("{}\n{}\n{notes}", table(&memory), table(&answers))
 }
 
 fn quantiles<const N: usize>(values: [Duration; N]) -> String {
