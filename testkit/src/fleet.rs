@@ -89,11 +89,22 @@ impl Fleet {
     /// # Errors
     /// When it ends or is not ready in time, with what it wrote.
     pub async fn add(&mut self, target: &'static str) -> anyhow::Result<usize> {
+        self.add_with(target, &[]).await
+    }
+
+    /// The same with settings that are its own, `section.key=value`.
+    ///
+    /// # Errors
+    /// When it ends or is not ready in time, with what it wrote.
+    pub async fn add_with(&mut self, target: &'static str, settings: &[&str]) -> anyhow::Result<usize> {
         let (http_port, grpc_port) = (ports::free_port()?, ports::free_port()?);
         let mut command = self.command(target)?;
         for setting in [format!("http.listen=127.0.0.1:{http_port}"), format!("grpc.listen=127.0.0.1:{grpc_port}")] {
             command.args(["--set", &setting]);
         }
+        settings.iter().for_each(|setting| {
+            command.args(["--set", setting]);
+        });
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let output = Arc::default();
         if let Some(stdout) = child.stdout.take() {

@@ -51,3 +51,15 @@ async fn two_of_each_survive_a_rollup_and_a_gateway() -> anyhow::Result<()> {
     })
     .await
 }
+
+/// What a gateway appends to partitions that no rollup reads would be acknowledged and never counted. It has no store that
+/// could tell how many there are, so it goes by its configuration.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_refuses_a_topic_of_another_size() -> anyhow::Result<()> {
+    let Some(mut fleet) = Fleet::prepare("a topic of another size", &[])? else { return Ok(()) };
+    fleet.add("rollup").await?;
+    let added = fleet.add_with("gateway", &["eventlog.kafka.partitions=13"]).await;
+    let error = added.err().context("a gateway takes a topic of 12 partitions for one of 13")?.to_string();
+    ensure!(error.contains("has 12 partitions, 13 are needed"), "{error}");
+    Ok(())
+}

@@ -141,12 +141,14 @@ async fn open_kafka(
     registry: &mut Registry,
 ) -> anyhow::Result<KafkaLog> {
     let kafka = config.eventlog.kafka.clone();
-    let recorded = match store {
-        Some(store) => Some(store.partition_count(kafka.partitions).await.context("reading the partition count")?),
-        None => None,
+    let partitions = match store {
+        Some(store) => store.partition_count(kafka.partitions).await.context("reading the partition count")?,
+        // A topic of another size is not taken for what it is: what is
+        // appended to partitions that no rollup reads is never counted.
+        None => kafka.partitions,
     };
     let metrics = tidegate_kafka::Metrics::register(registry);
-    KafkaLog::open(kafka, recorded, metrics).await.context("opening the log in Kafka")
+    KafkaLog::open(kafka, Some(partitions), metrics).await.context("opening the log in Kafka")
 }
 
 /// Opens the store alone.

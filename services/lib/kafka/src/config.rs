@@ -28,7 +28,9 @@ pub struct Config {
     pub prefix: String,
     /// What brokers call this process in their logs and quotas.
     pub client_id: String,
-    /// Partitions of each topic, when it is made. Fixed from then on.
+    /// Partitions of each topic. Fixed once the topics are made: other ones
+    /// are refused. What the store was filled from overrules it, for all but
+    /// gateways, which have no store.
     pub partitions: u16,
     /// Copies of each partition. Existing topics must have as many.
     pub replication: u16,
