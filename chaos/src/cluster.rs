@@ -208,6 +208,11 @@ impl Servers {
         Topic::connect(&self.stack.brokers()?, &format!("{}metrics-raw", self.prefix))
     }
 
+    /// The topic of live windows.
+    pub fn live_topic(&self) -> anyhow::Result<Topic> {
+        Topic::connect(&self.stack.brokers()?, &format!("{}metrics-rollup", self.prefix))
+    }
+
     pub async fn keyspace(&self) -> anyhow::Result<Keyspace> {
         Keyspace::connect(&self.stack.contact_points()?, &self.keyspace).await
     }

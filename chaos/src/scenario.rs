@@ -152,8 +152,18 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "kill-9-query", kind: Kind::Kill(Target::Query), runs: 20, runs_a_session: 10, ..ON_A_FLEET },
     Scenario { name: "gateway-cut-from-broker", kind: Kind::Cut(Target::Gateway, Side::Brokers), ..ON_A_FLEET },
     Scenario { name: "rollup-cut-from-broker", kind: Kind::Cut(Target::Rollup, Side::Brokers), ..ON_A_FLEET },
-    Scenario { name: "rollup-cut-from-store", kind: Kind::Cut(Target::Rollup, Side::Store), ..ON_A_FLEET },
-    Scenario { name: "rollup-cut-from-both", kind: Kind::Cut(Target::Rollup, Side::Both), ..ON_A_FLEET },
+    Scenario {
+        name: "rollup-cut-from-store",
+        kind: Kind::Cut(Target::Rollup, Side::Store),
+        runs_a_session: 2,
+        ..ON_A_FLEET
+    },
+    Scenario {
+        name: "rollup-cut-from-both",
+        kind: Kind::Cut(Target::Rollup, Side::Both),
+        runs_a_session: 2,
+        ..ON_A_FLEET
+    },
     Scenario { name: "rebalance-storm", kind: Kind::Storm, runs_a_session: 1, ..ON_A_FLEET },
     Scenario { name: "retention-overrun", kind: Kind::Retention, runs_a_session: 1, ..ON_A_FLEET },
     Scenario { name: "topic-made-anew", kind: Kind::MadeAnew, runs_a_session: 1, ..ON_A_FLEET },

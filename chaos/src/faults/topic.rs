@@ -90,15 +90,19 @@ pub async fn made_anew(session: &mut Session, run: u32) -> anyhow::Result<()> {
         session.doomed.samples.merge(topic.samples(partition, from, end)?);
     }
     session.doomed.gap = Gap::Some;
+    let replication = session.cluster.servers()?.stack.size.brokers;
     if run % 2 == 1 {
+        // Both, so that a process cannot go by one that differs from the other.
+        let live = session.cluster.servers()?.live_topic()?;
         topic.add_partitions(PARTITIONS + 3).await?;
+        live.add_partitions(PARTITIONS + 3).await?;
         all_end(session, "was given other partitions").await?;
         for target in [Target::Gateway, Target::Rollup] {
             refused_at_start(session, target).await?;
         }
         session.notes.push("other partitions: refused under way and at a start".to_owned());
+        live.make_anew(PARTITIONS, replication).await?;
     }
-    let replication = session.cluster.servers()?.stack.size.brokers;
     topic.make_anew(PARTITIONS, replication).await?;
     let fault = Fault::now();
     if run.is_multiple_of(2) {
