@@ -269,9 +269,8 @@ impl<'a> Batch<'a> {
             self.writers.hash.series(id);
             self.series.hashes = true;
         }
-        if !self.rules.cap.admit(id) {
-            let cap = self.rules.cap.cap();
-            return Some(format!("the tenant has {cap} active series, its limit; new ones are refused"));
+        if let Err(full) = self.rules.cap.admit(id) {
+            return Some(full.to_string());
         }
         self.series.range = self.rules.admission.range(labels);
         let partition = id.partition(self.writers.partitions.len() as u16);

@@ -57,6 +57,8 @@ pub struct Limits {
     /// Series with samples in the last one to two hours, per tenant; 0 = no
     /// limit.
     pub active_series_per_tenant: u64,
+    /// The same of all tenants together; 0 = no limit.
+    pub active_series: u64,
     /// Body of a request, decompressed.
     pub max_body_bytes: usize,
     pub max_labels_per_series: usize,
@@ -104,6 +106,7 @@ impl Default for Limits {
             requests_per_second: 100,
             samples_per_second: 1_000_000,
             active_series_per_tenant: 1_000_000,
+            active_series: 5_000_000,
             max_body_bytes: tidegate_codec::ingest::decompress::DEFAULT_LIMIT_BYTES,
             max_labels_per_series: labels.max_labels,
             max_label_name_bytes: labels.max_name_bytes,

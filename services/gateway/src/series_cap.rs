@@ -1,9 +1,11 @@
-//! A cap on the series that a tenant has active at a time.
+//! Caps on the series that a tenant, and all tenants together, have active at
+//! a time.
 //!
 //! Active: had samples in this hour or the one before. Kept as hashes in two
-//! generations that turn over hourly, so memory is bounded by the cap: about
+//! generations that turn over hourly, so memory is bounded by the caps: about
 //! 16 bytes a series and generation.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,16 +21,44 @@ const SHARDS: usize = 16;
 const MAX_TENANTS: usize = 10_000;
 
 pub struct SeriesCap {
-    /// 0 = none.
+    /// Of one tenant; 0 = none.
     cap: u64,
+    all: Arc<All>,
     tenants: RwLock<HashMap<TenantId, Arc<TenantSeries>>>,
     overflow: Arc<TenantSeries>,
 }
 
+/// The active series of all tenants.
+struct All {
+    /// 0 = none.
+    cap: u64,
+    active: AtomicU64,
+}
+
+/// Why a series is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    Tenant { cap: u64 },
+    All { cap: u64 },
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant { cap } => {
+                write!(f, "the tenant has {cap} active series, its limit; new ones are refused")
+            }
+            Self::All { cap } => {
+                write!(f, "the gateway has {cap} active series of all tenants, its limit; new ones are refused")
+            }
+        }
+    }
+}
+
 /// The active series of one tenant.
-#[derive(Default)]
 pub struct TenantSeries {
     cap: u64,
+    all: Arc<All>,
     active: AtomicU64,
     shards: [Mutex<Shard>; SHARDS],
 }
@@ -40,9 +70,10 @@ struct Shard {
 }
 
 impl SeriesCap {
-    pub fn new(cap: u64) -> Self {
-        let overflow = Arc::new(TenantSeries::new(cap));
-        Self { cap, tenants: RwLock::new(HashMap::new()), overflow }
+    pub fn new(cap: u64, cap_of_all: u64) -> Self {
+        let all = Arc::new(All { cap: cap_of_all, active: AtomicU64::new(0) });
+        let overflow = Arc::new(TenantSeries::new(cap, Arc::clone(&all)));
+        Self { cap, all, tenants: RwLock::new(HashMap::new()), overflow }
     }
 
     pub fn of(&self, tenant: &TenantId) -> Arc<TenantSeries> {
@@ -53,7 +84,9 @@ impl SeriesCap {
         if tenants.len() >= MAX_TENANTS {
             return Arc::clone(&self.overflow);
         }
-        let series = tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(TenantSeries::new(self.cap)));
+        let series = tenants
+            .entry(tenant.clone())
+            .or_insert_with(|| Arc::new(TenantSeries::new(self.cap, Arc::clone(&self.all))));
         Arc::clone(series)
     }
 
@@ -69,47 +102,52 @@ impl SeriesCap {
 
     /// Active series of all tenants.
     pub fn active(&self) -> u64 {
-        self.tenants.read().values().map(|series| series.active()).sum::<u64>() + self.overflow.active()
+        self.all.active.load(Ordering::Relaxed)
     }
 }
 
 impl TenantSeries {
-    fn new(cap: u64) -> Self {
-        Self { cap, ..Self::default() }
-    }
-
-    pub fn cap(&self) -> u64 {
-        self.cap
+    fn new(cap: u64, all: Arc<All>) -> Self {
+        Self { cap, all, active: AtomicU64::new(0), shards: Default::default() }
     }
 
     fn active(&self) -> u64 {
         self.active.load(Ordering::Relaxed)
     }
 
-    /// Whether the series may have samples: it is active, or there is room.
+    /// Lets a series in if it is active or there is room.
+    ///
+    /// # Errors
+    /// Which cap is reached.
     #[inline]
-    pub fn admit(&self, id: MetricId) -> bool {
-        if self.cap == 0 {
-            return true;
+    pub fn admit(&self, id: MetricId) -> Result<(), Full> {
+        if self.cap == 0 && self.all.cap == 0 {
+            return Ok(());
         }
         // Shard and slot come from different bits; ids are hashes already.
         let hash = id.0 as u64;
         let shard = (id.0 >> 64) as usize % SHARDS;
         let mut shard = self.shards[shard].lock();
         if shard.current.find(hash, |known| *known == hash).is_some() {
-            return true;
+            return Ok(());
         }
         let is_active = shard.previous.find(hash, |known| *known == hash).is_some();
-        if !is_active && !self.take_room() {
-            return false;
+        if !is_active {
+            self.take_room()?;
         }
         shard.current.insert_unique(hash, hash, |known| *known);
-        true
+        Ok(())
     }
 
-    fn take_room(&self) -> bool {
-        let grown = |active: u64| (active < self.cap).then_some(active + 1);
-        self.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
+    fn take_room(&self) -> Result<(), Full> {
+        if !grow(&self.active, self.cap) {
+            return Err(Full::Tenant { cap: self.cap });
+        }
+        if !grow(&self.all.active, self.all.cap) {
+            self.active.fetch_sub(1, Ordering::Relaxed);
+            return Err(Full::All { cap: self.all.cap });
+        }
+        Ok(())
     }
 
     fn turn_over(&self) {
@@ -120,8 +158,15 @@ impl TenantSeries {
             let gone =
                 previous.iter().filter(|hash| shard.previous.find(**hash, |kept| kept == *hash).is_none()).count();
             self.active.fetch_sub(gone as u64, Ordering::Relaxed);
+            self.all.active.fetch_sub(gone as u64, Ordering::Relaxed);
         }
     }
+}
+
+/// One more, unless there are `cap` already; 0 = none.
+fn grow(active: &AtomicU64, cap: u64) -> bool {
+    let grown = |active: u64| (cap == 0 || active < cap).then_some(active + 1);
+    active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
 }
 
 #[cfg(test)]

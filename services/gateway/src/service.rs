@@ -86,7 +86,7 @@ impl Gateway {
             bodies,
             clients: ClientLimits::new(&limits),
             admission: Admission::new(&limits),
-            series: SeriesCap::new(limits.active_series_per_tenant),
+            series: SeriesCap::new(limits.active_series_per_tenant, limits.active_series),
             metadata: SentMetadata::default(),
             workspaces: Mutex::new(Vec::new()),
             nonce: rand::random(),

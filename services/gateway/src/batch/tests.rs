@@ -20,7 +20,7 @@ impl Fixture {
         Self {
             tenant: TenantId::default(),
             admission: Admission::new(&Limits::default()),
-            cap: SeriesCap::new(cap),
+            cap: SeriesCap::new(cap, 0),
             sent: SentMetadata::default(),
             writers: Writers::new(3),
         }
