@@ -1,13 +1,12 @@
 //! Gathers the parts of concurrent requests into one record per partition,
 //! appends them, and answers the requests when all is durable.
 //!
-//! A round takes what has gathered since the round before. While no append is
-//! open the first request goes at once; while one is, the next round gathers
-//! until it ends, lingers no longer than configured, and goes then: a request
-//! at a quiet time waits for the log alone, and small requests cost the log no
-//! more than about a record per partition and append, however many there are.
-//! Several rounds may be open at a time; a session has one batch in flight, so
-//! order between rounds means nothing.
+//! A round takes what has gathered since the round before, and rounds begin at
+//! least the configured linger apart, unless there is enough for a full record:
+//! a request at a quiet time waits for the log alone, and small requests cost
+//! the log no more than a record per partition and linger, however many there
+//! are. Several rounds may be open at a time; a session has one batch in
+//! flight, so order between rounds means nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -220,6 +219,7 @@ impl Flusher {
     /// None today; the type fits `Tasks::spawn`.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), std::convert::Infallible> {
         let mut open = JoinSet::new();
+        let mut next_round = Instant::now();
         loop {
             tokio::select! {
                 biased;
@@ -227,14 +227,14 @@ impl Flusher {
                 () = self.shared.arrived.notified() => {}
             }
             while open.try_join_next().is_some() {}
-            if !self.linger.is_zero() && !open.is_empty() {
+            if Instant::now() < next_round {
                 tokio::select! {
                     () = cancel.cancelled() => {}
                     () = self.shared.full.notified() => {}
-                    _ = open.join_next() => {}
-                    () = tokio::time::sleep(self.linger) => {}
+                    () = tokio::time::sleep_until(next_round) => {}
                 }
             }
+            next_round = Instant::now() + self.linger;
             self.round(&mut open).await;
         }
         self.shared.gathering.lock().is_closed = true;

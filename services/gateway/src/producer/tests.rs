@@ -151,15 +151,25 @@ async fn nothing_lingers_while_no_append_is_open() {
 }
 
 #[tokio::test]
-async fn what_comes_while_an_append_is_open_gathers() {
-    let f = fixture(Config { linger_ms: 10_000, ..Config::default() });
+async fn what_comes_soon_after_an_append_gathers() {
+    let f = fixture(Config { linger_ms: 2_000, ..Config::default() });
     let started = Instant::now();
-    let client = async |partition: u16| {
-        for n in 0..20u128 {
-            f.producer.submit(vec![(partition, part(n, 100))]).await.unwrap();
-        }
-    };
-    tokio::join!(client(0), client(1), client(0), client(1));
-    assert!(started.elapsed() < Duration::from_secs(5), "an append that ends ends the linger");
-    assert_eq!(f.metrics.record_parts.get(), 80);
+    f.producer.submit(vec![(0, part(0, 100))]).await.unwrap();
+    let soon = (1..5u128).map(|n| f.producer.submit(vec![(0, part(n, 100))]));
+    for result in futures::future::join_all(soon).await {
+        result.unwrap();
+    }
+    assert!(started.elapsed() >= Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(f.metrics.record_parts.get(), 5);
+    assert_eq!(f.metrics.records.get(), 2);
+}
+
+#[tokio::test]
+async fn a_full_record_does_not_linger() {
+    let f = fixture(Config { linger_ms: 60_000, record_target_bytes: 1_024, ..Config::default() });
+    let started = Instant::now();
+    for n in 0..10u128 {
+        f.producer.submit(vec![(0, part(n, 2_000))]).await.unwrap();
+    }
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
