@@ -23,6 +23,8 @@ mod otlp_kinds;
 mod prometheus;
 #[path = "all/protocols.rs"]
 mod protocols;
+#[path = "all/slow_clients.rs"]
+mod slow_clients;
 #[path = "all/starting.rs"]
 mod starting;
 #[path = "all/stream.rs"]
