@@ -108,7 +108,7 @@ async fn push(
 ) -> anyhow::Result<(Step, Vec<Agent>)> {
     let rounds = u32::try_from(crowd.duration.as_millis().div_ceil(interval.as_millis()).max(2))?;
     let count = u32::try_from(agents.len())?;
-    let encoding = Duration::from_micros(ENCODING_US * u64::from(rounds) * u64::from(count));
+    let encoding = Duration::from_secs(1) + Duration::from_micros(ENCODING_US * u64::from(rounds) * u64::from(count));
     let (start_ms, begin) = (now_ms() + i64::try_from(encoding.as_millis())?, Instant::now() + encoding);
     let mut queues: Vec<Vec<Bytes>> = agents.iter().map(|_| Vec::with_capacity(rounds as usize)).collect();
     for round in 0..rounds {
