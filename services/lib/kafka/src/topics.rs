@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, ConfigResourceResult, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::error::KafkaResult;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tidegate_eventlog::Topic;
 use tokio::time::Instant;
@@ -197,18 +200,26 @@ async fn check_settings(
     let name = config.topic_name(topic);
     loop {
         let answer = admin.describe_configs([&ResourceSpecifier::Topic(&name)], &options(config)).await;
-        let why = match answer {
-            Ok(mut resources) => match resources.pop() {
-                Some(Ok(resource)) => return compare(&name, &settings(config, topic), &values(&resource)),
-                Some(Err(code)) => code.to_string(),
-                None => "no answer".to_owned(),
-            },
-            Err(error) => brief(&error),
+        let why = match described(answer) {
+            Ok(resource) => return compare(&name, &settings(config, topic), &values(&resource)),
+            Err(why) => why,
         };
         if Instant::now() >= until {
             return Err(OpenError::Unavailable { doing: format!("reading the settings of topic {name}"), why });
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The one resource that was asked for. A broker that has not heard of a new
+/// topic yet says so for the resource, which the library passes over: what it
+/// gives then has no settings at all.
+fn described(answer: KafkaResult<Vec<ConfigResourceResult>>) -> Result<ConfigResource, String> {
+    match answer.map_err(|error| brief(&error))?.pop() {
+        Some(Ok(resource)) if resource.entries.is_empty() => Err("the broker does not know the topic yet".to_owned()),
+        Some(Ok(resource)) => Ok(resource),
+        Some(Err(code)) => Err(code.to_string()),
+        None => Err("no answer".to_owned()),
     }
 }
 

@@ -64,3 +64,21 @@ fn segments_are_a_part_of_the_retention() {
         .expect("a number");
     assert!(segment_ms * 2 <= config.raw_retention_ms, "{segment_ms}");
 }
+
+#[test]
+fn a_broker_that_does_not_know_the_topic_yet_is_asked_again() {
+    use rdkafka::admin::{ConfigEntry, ConfigSource, OwnedResourceSpecifier};
+    let resource = |entries| ConfigResource { specifier: OwnedResourceSpecifier::Topic("t".to_owned()), entries };
+    let entry = ConfigEntry {
+        name: "retention.ms".to_owned(),
+        value: Some("1".to_owned()),
+        source: ConfigSource::DynamicTopic,
+        is_read_only: false,
+        is_default: false,
+        is_sensitive: false,
+    };
+    assert!(described(Ok(vec![Ok(resource(vec![entry]))])).is_ok());
+    for answer in [vec![Ok(resource(Vec::new()))], vec![Err(Code::UnknownTopicOrPartition)], Vec::new()] {
+        assert!(described(Ok(answer)).is_err());
+    }
+}
