@@ -126,13 +126,19 @@ pub fn table(lines: &[Line]) -> String {
     let widths: [usize; HEAD.len()] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     let mut text = String::new();
-    for row in rows {
+    for (number, row) in rows.into_iter().enumerate() {
         let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
             0 | 1 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
         });
         // Writing to a string does not fail.
         writeln!(text, "| {} |", cells.collect::<Vec<_>>().join(" | ")).ok();
+        if number == 0 {
+            // As Markdown has it: text to the left, numbers to the right.
+            let line =
+                |column: usize| format!("{}{}", "-".repeat(widths[column] + 1), if column < 2 { "-" } else { ":" });
+            writeln!(text, "|{}|", (0..HEAD.len()).map(line).collect::<Vec<_>>().join("|")).ok();
+        }
     }
     text
 }
@@ -187,8 +193,8 @@ mod tests {
         let table = table(&lines);
         let rows: Vec<Vec<&str>> =
             table.lines().map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
-        assert_eq!(rows[1], ["embedded", "kill", "4", "200", "197", "0", "3", "0", "0", "2/2", "0", "2.0, 9.0"]);
-        assert_eq!(rows[2][11], "-");
+        assert_eq!(rows[2], ["embedded", "kill", "4", "200", "197", "0", "3", "0", "0", "2/2", "0", "2.0, 9.0"]);
+        assert_eq!(rows[3][11], "-");
     }
 
     #[test]

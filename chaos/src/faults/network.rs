@@ -27,8 +27,9 @@ pub async fn cut(session: &mut Session, target: Target, side: Side) -> anyhow::R
         session.notes.push(format!("{} had ended", node.name));
         node.start(None).await?;
     }
-    // A rollup without its store keeps its partitions: live windows need no store. Without brokers others take them.
-    session.recovered(if side == Side::Brokers { fault } else { healed }).await?;
+    // Others take the place of a rollup that is cut off from the brokers.
+    let is_replaced = target == Target::Rollup && side.is_of_brokers();
+    session.recovered(if is_replaced { fault } else { healed }).await?;
     session.cluster.nodes[place].wait_ready().await
 }
 
