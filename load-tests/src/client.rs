@@ -61,6 +61,14 @@ impl Connection {
         Ok(Self { sender, protocol, uri, headers })
     }
 
+    /// The server has closed it, as it does with one that is idle for long.
+    pub fn is_closed(&self) -> bool {
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_closed(),
+            Sender::Http2(sender) => sender.is_closed(),
+        }
+    }
+
     /// Sends a body and waits for its answer. An answer that sending again cannot change is an error.
     pub async fn send(&mut self, body: Bytes) -> anyhow::Result<Outcome> {
         tokio::time::timeout(ANSWER_LIMIT, self.exchange(body)).await.context("no answer")?
