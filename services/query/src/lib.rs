@@ -15,6 +15,7 @@ mod error;
 mod explain;
 mod fragments;
 mod held;
+mod hours;
 mod index;
 mod metrics;
 mod places;
@@ -42,6 +43,7 @@ use tower_http::cors::{self, CorsLayer};
 pub use error::Error;
 
 use crate::held::HeldHours;
+use crate::hours::HourCache;
 use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
 use crate::service::Query;
@@ -81,6 +83,8 @@ pub struct Config {
     pub max_unsent_bytes: usize,
     /// Samples that an evaluation reads, and values that it computes, in all.
     pub max_samples: u64,
+    /// Memory for hours of series that were read from the store.
+    pub cache_bytes: usize,
     /// Steps of a range query, per series.
     pub max_points: usize,
     /// Size of a request's parameters, the expression included.
@@ -137,6 +141,7 @@ impl Default for Config {
             max_answer_bytes: 256 << 20,
             max_unsent_bytes: 512 << 20,
             max_samples: 50_000_000,
+            cache_bytes: 256 << 20,
             max_points: 11_000,
             max_request_bytes: 1 << 20,
             max_index_series: 5_000_000,
@@ -228,8 +233,10 @@ pub async fn build(
     let index = Arc::new(SeriesIndex::new(config.max_index_series, metrics.clone()));
     let tail = Arc::new(Tail::new(&*log, Hold::of(&config), metrics.clone()));
     let held = Arc::new(HeldHours::default());
+    let hours = Arc::new(HourCache::new(config.cache_bytes));
     let follower = tail::Follower {
         held: held.clone(),
+        hours: hours.clone(),
         log: log.clone(),
         store: store.clone(),
         index: index.clone(),
@@ -239,7 +246,8 @@ pub async fn build(
         hot_retention_hours: config.hot_retention_hours,
     };
     tasks.spawn("query-follow", |cancel| follower.run(cancel));
-    let query = Arc::new(Query::new(config, log, store, archive, index, tail, held, metrics, tasks.cancellation()));
+    let query =
+        Arc::new(Query::new(config, log, store, archive, index, tail, held, hours, metrics, tasks.cancellation()));
     Ok(Target { name: "query", http: api::router(query, cors), tasks })
 }
 

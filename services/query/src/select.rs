@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tidegate_codec::stored::decode_chunk;
 use tidegate_coldstore::Archive;
 use tidegate_hotstore::HotStore;
-use tidegate_model::time::{DAY_MS, HOUR_MS, day_of, hour_of, hour_start_ms, minute_of, window_start_ms};
+use tidegate_model::time::{DAY_MS, HOUR_MS, MINUTE_MS, day_of, hour_of, hour_start_ms, minute_of, window_start_ms};
 use tidegate_model::{Labels, METRIC_NAME, MetricId, Row, TenantId, Window};
 use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, SourceError};
 use tidegate_runtime::{Exhausted, Reservation};
@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::explain::{Explained, Read};
 use crate::fragments::{Fragment, merge};
 use crate::held::HeldHours;
+use crate::hours::{HourCache, SeriesHour};
 use crate::index::{Days, Found, SeriesIndex};
 use crate::tail::Tail;
 
@@ -31,6 +32,9 @@ const ROWS_PER_READ: usize = 250_000;
 const DECODE_IN_PLACE_ROWS: usize = 500;
 /// Samples may lie ahead of the clock a little; nothing is beyond this.
 const FUTURE_MS: i64 = HOUR_MS;
+
+/// Late samples of an hour that is over for so long are few.
+const SETTLED_MS: i64 = 15 * MINUTE_MS;
 
 /// Which windows a query sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +74,9 @@ pub(crate) struct Loader<'a> {
     pub index: &'a Arc<SeriesIndex>,
     pub tail: &'a Arc<Tail>,
     pub held: &'a HeldHours,
+    pub hours: &'a HourCache,
+    /// Shards of the store.
+    pub partitions: u16,
     pub now_ms: i64,
     /// Hours before this one come from the archive, but for those that the
     /// store holds back.
@@ -89,6 +96,8 @@ pub(crate) struct Loader<'a> {
 #[derive(Default)]
 struct Gathered {
     archived: Vec<Window>,
+    /// Ascending, with the times of which they count.
+    kept: Vec<(Arc<SeriesHour>, Range<i64>)>,
     hot: Vec<Fragment>,
 }
 
@@ -144,6 +153,9 @@ impl Loader<'_> {
         in_background(move || {
             let series = gathered.into_iter().map(|(labels, gathered)| {
                 let mut windows = gathered.archived;
+                for (hour, times) in gathered.kept {
+                    hour.append_to(&mut windows, times.start, times.end);
+                }
                 windows.append(&mut merge(gathered.hot));
                 // Hours of the store may lie between those of the archive.
                 windows.sort_by_key(|window| window.start_ms);
@@ -209,10 +221,16 @@ impl Loader<'_> {
             return Ok(());
         }
         self.count(windows)?;
-        let fragments = self.read_store(tenant, &ids, times, fragments).await?;
-        for (Found { labels, .. }, mut fragments) in found.into_iter().zip(fragments) {
-            if !fragments.is_empty() {
-                gathered.entry(labels).or_default().hot.append(&mut fragments);
+        let kept_until_ms = self.kept_until_ms(&fragments).clamp(times.start, times.end);
+        let kept = self.read_kept(tenant, &ids, times.start..kept_until_ms).await?;
+        let in_tail: usize = fragments.iter().map(Vec::len).sum();
+        let fragments = self.read_store(tenant, &ids, kept_until_ms..times.end, fragments).await?;
+        self.count(fragments.iter().map(Vec::len).sum::<usize>() - in_tail)?;
+        for ((Found { labels, .. }, mut fragments), mut kept) in found.into_iter().zip(fragments).zip(kept) {
+            if !fragments.is_empty() || !kept.is_empty() {
+                let gathered = gathered.entry(labels).or_default();
+                gathered.hot.append(&mut fragments);
+                gathered.kept.append(&mut kept);
             }
         }
         Ok(())
@@ -238,6 +256,56 @@ impl Loader<'_> {
         .await
     }
 
+    /// Hours before this time are kept: they are over for a while, and nothing
+    /// of them is in the tail.
+    fn kept_until_ms(&self, tail: &[Vec<Fragment>]) -> i64 {
+        let in_tail = tail.iter().flatten().map(|fragment| fragment.start_ms).min();
+        let settled_ms = (self.now_ms - SETTLED_MS).min(in_tail.unwrap_or(i64::MAX));
+        hour_start_ms(hour_of(settled_ms))
+    }
+
+    /// The series' hours that reach into `times`, which end with an hour; those
+    /// that are not at hand are read from the store and kept.
+    async fn read_kept(
+        &self,
+        tenant: &TenantId,
+        ids: &[MetricId],
+        times: Range<i64>,
+    ) -> Result<Vec<Vec<(Arc<SeriesHour>, Range<i64>)>>, Error> {
+        let mut kept: Vec<Vec<(Arc<SeriesHour>, Range<i64>)>> = vec![Vec::new(); ids.len()];
+        if times.is_empty() {
+            return Ok(kept);
+        }
+        for hour in hour_of(times.start)..=hour_of(times.end - 1) {
+            let of_hour = hour_start_ms(hour)..hour_start_ms(hour + 1);
+            let wanted = of_hour.start.max(times.start)..of_hour.end.min(times.end);
+            let stamps = self.hours.stamps(hour, self.partitions);
+            let mut hours = self.hours.get(hour, ids, &stamps);
+            let missing: Vec<usize> = (0..ids.len()).filter(|index| hours[*index].is_none()).collect();
+            self.explained.lock().cached_hours += (ids.len() - missing.len()) as u64;
+            if !missing.is_empty() {
+                let of_missing: Vec<MetricId> = missing.iter().map(|index| ids[*index]).collect();
+                let fragments = vec![Vec::new(); missing.len()];
+                let fragments = self.read_store(tenant, &of_missing, of_hour, fragments).await?;
+                let read: Vec<(MetricId, Arc<SeriesHour>)> = in_background(move || {
+                    let hours = fragments.into_iter().map(|fragments| Arc::new(SeriesHour::new(merge(fragments))));
+                    Ok(of_missing.into_iter().zip(hours).collect())
+                })
+                .await?;
+                self.hours.put(hour, &read, &stamps);
+                for (index, (_, hour)) in missing.into_iter().zip(read) {
+                    hours[index] = Some(hour);
+                }
+            }
+            // Hour by hour, so that no more is held than a query may load.
+            self.count(hours.iter().flatten().map(|hour| hour.count(wanted.start, wanted.end)).sum())?;
+            for (kept, hour) in kept.iter_mut().zip(hours) {
+                kept.extend(hour.filter(|hour| !hour.is_empty()).map(|hour| (hour, wanted.clone())));
+            }
+        }
+        Ok(kept)
+    }
+
     /// Adds what the store has of the series `ids` to their `fragments`.
     async fn read_store(
         &self,
@@ -249,6 +317,9 @@ impl Loader<'_> {
         let began = Instant::now();
         let mut read = Read { series: ids.len() as u64, ..Read::default() };
         let positions: Arc<HashMap<MetricId, usize>> = Arc::new(ids.iter().copied().zip(0..).collect());
+        if times.is_empty() {
+            return Ok(fragments);
+        }
         let last = minute_of(times.end - 1);
         let minutes_per_read = u32::try_from(ROWS_PER_READ / ids.len()).unwrap_or(u32::MAX).max(1);
         let mut minute = minute_of(times.start);
@@ -268,13 +339,22 @@ impl Loader<'_> {
                 })
                 .await?;
             }
-            self.count(added)?;
             read.windows += added as u64;
+            self.fits(read.windows)?;
             minute = until;
         }
         read.took = began.elapsed();
         self.explained.lock().store.add(read);
         Ok(fragments)
+    }
+
+    /// Whether so many windows more are within the limit; does not count them.
+    fn fits(&self, windows: u64) -> Result<(), Error> {
+        let counted = self.windows.load(Ordering::Relaxed) as u64;
+        if counted.saturating_add(windows) > self.max_windows as u64 {
+            return Err(Error::TooManyWindows { limit: self.max_windows });
+        }
+        Ok(())
     }
 
     fn count(&self, windows: usize) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidegate_coldstore::Archive;
-use tidegate_eventlog::EventLog;
+use tidegate_eventlog::{EventLog, Topic};
 use tidegate_hotstore::HotStore;
 use tidegate_model::TenantId;
 use tidegate_model::time::{HOUR_MS, WINDOW_MS, hour_of};
@@ -20,6 +20,7 @@ use crate::Config;
 use crate::error::Error;
 use crate::explain::Explained;
 use crate::held::HeldHours;
+use crate::hours::HourCache;
 use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
 use crate::places::Places;
@@ -35,6 +36,7 @@ pub(crate) struct Query {
     pub index: Arc<SeriesIndex>,
     pub tail: Arc<Tail>,
     held: Arc<HeldHours>,
+    hours: Arc<HourCache>,
     pub metrics: Arc<Metrics>,
     /// Cancelled when the target stops; streams end then.
     pub stopping: CancellationToken,
@@ -69,6 +71,7 @@ impl Query {
         index: Arc<SeriesIndex>,
         tail: Arc<Tail>,
         held: Arc<HeldHours>,
+        hours: Arc<HourCache>,
         metrics: Arc<Metrics>,
         stopping: CancellationToken,
     ) -> Self {
@@ -85,6 +88,7 @@ impl Query {
             index,
             tail,
             held,
+            hours,
             metrics,
             stopping,
             started,
@@ -151,6 +155,8 @@ impl Query {
             index: &self.index,
             tail: &self.tail,
             held: &self.held,
+            hours: &self.hours,
+            partitions: self.log.partitions(Topic::MetricsRaw),
             now_ms: self.now_ms(),
             first_hot_hour: self.first_hot_hour(),
             max_series: self.config.max_series,

@@ -219,6 +219,7 @@ impl World {
             index,
             tail,
             Arc::default(),
+            Arc::new(crate::hours::HourCache::new(1 << 20)),
             metrics,
             CancellationToken::new(),
         ))

@@ -8,14 +8,15 @@ use std::time::Duration;
 use futures::future::join_all;
 use tidegate_codec::stored::{LiveRecord, decode_live};
 use tidegate_eventlog::{EventLog, LogError, Record, Topic};
-use tidegate_hotstore::{HotStore, StoreError};
+use tidegate_hotstore::{HotStore, HourRow, StoreError};
 use tidegate_model::time::{DAY_MS, HOUR_MS, HOURS_PER_DAY, day_of};
-use tidegate_model::{MetricId, TenantId};
+use tidegate_model::{MetricId, Progress, TenantId};
 use tidegate_runtime::Part;
 use tokio_util::sync::CancellationToken;
 
 use super::{Tail, close_of};
 use crate::held::HeldHours;
+use crate::hours::HourCache;
 use crate::index::{Rotation, SeriesIndex, load_all, refresh};
 
 const FETCH_BYTES: usize = 1 << 20;
@@ -25,7 +26,7 @@ const RETRY_LONGEST: Duration = Duration::from_secs(5);
 /// How often the store is asked what it has.
 const EVICT_EVERY: Duration = Duration::from_secs(5);
 /// For its answer.
-const PROGRESS_LIMIT: Duration = Duration::from_secs(10);
+const STORED_LIMIT: Duration = Duration::from_secs(10);
 /// Series looked up at once.
 const LOOK_UP: usize = 2_000;
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
@@ -36,6 +37,7 @@ pub(crate) struct Follower {
     pub index: Arc<SeriesIndex>,
     pub tail: Arc<Tail>,
     pub held: Arc<HeldHours>,
+    pub hours: Arc<HourCache>,
     pub health: Part,
     pub refresh: Duration,
     pub hot_retention_hours: u32,
@@ -63,7 +65,9 @@ impl Follower {
         })
         .await;
         self.until_it_works("reading what the store has", || async {
-            self.tail.evict(&self.store.all_progress().await?);
+            let (progress, hours) = self.what_is_stored().await?;
+            self.hours.set_touched(&hours);
+            self.tail.evict(&progress);
             Ok::<_, StoreError>(())
         })
         .await;
@@ -226,13 +230,20 @@ impl Follower {
     async fn evict(&self) {
         loop {
             tokio::time::sleep(EVICT_EVERY).await;
-            let progress = tokio::time::timeout(PROGRESS_LIMIT, self.store.all_progress()).await;
-            let progress = progress.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer".into())));
-            // What is too old or too much goes even so.
-            let progress = progress.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the store does not say what it has; the live tail grows to its limit");
-                Vec::new()
-            });
+            let stored = tokio::time::timeout(STORED_LIMIT, self.what_is_stored()).await;
+            let stored = stored.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer".into())));
+            let progress = match stored {
+                Ok((progress, hours)) => {
+                    // Before the tail lets go of what touched them.
+                    self.hours.set_touched(&hours);
+                    progress
+                }
+                // What is too old or too much goes even so.
+                Err(error) => {
+                    tracing::warn!(%error, "the store does not say what it has; the live tail grows to its limit");
+                    Vec::new()
+                }
+            };
             let tail = self.tail.clone();
             // A panic in there is one in here.
             if let Err(error) = tokio::task::spawn_blocking(move || tail.evict(&progress)).await
@@ -245,6 +256,12 @@ impl Follower {
                 self.tail.metrics.watermark_lag_seconds.set(lag_ms as f64 / 1e3);
             }
         }
+    }
+
+    /// Progress first: what it covers has touched its hours.
+    async fn what_is_stored(&self) -> Result<(Vec<Progress>, Vec<HourRow>), StoreError> {
+        let progress = self.store.all_progress().await?;
+        Ok((progress, self.store.read_hours().await?))
     }
 
     async fn refresh_index(&self, partitions: u16) {
