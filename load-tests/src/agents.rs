@@ -37,6 +37,8 @@ pub struct Crowd {
 const LATEST: Duration = Duration::from_secs(10);
 /// Time for encoding a request beforehand, well above what it takes, so that samples are as fresh as an agent's when they leave.
 const ENCODING_US: u64 = 150;
+/// For connecting those again that the server closed.
+const RECONNECTING: Duration = Duration::from_secs(5);
 /// Between two steps.
 const PAUSE: Duration = Duration::from_secs(3);
 
@@ -108,7 +110,7 @@ async fn push(
 ) -> anyhow::Result<(Step, Vec<Agent>)> {
     let rounds = u32::try_from(crowd.duration.as_millis().div_ceil(interval.as_millis()).max(2))?;
     let count = u32::try_from(agents.len())?;
-    let encoding = Duration::from_secs(5) + Duration::from_micros(ENCODING_US * u64::from(rounds) * u64::from(count));
+    let encoding = RECONNECTING + Duration::from_micros(ENCODING_US * u64::from(rounds) * u64::from(count));
     let (start_ms, begin) = (now_ms() + i64::try_from(encoding.as_millis())?, Instant::now() + encoding);
     let mut queues: Vec<Vec<Bytes>> = agents.iter().map(|_| Vec::with_capacity(rounds as usize)).collect();
     for round in 0..rounds {
@@ -118,7 +120,8 @@ async fn push(
             queue.push(target.protocol.body(batch, n as u64 + 1, *sequence)?);
         }
     }
-    // Encoding may have taken longer than the server leaves connections idle.
+    // Until now may have been longer than the server leaves connections idle.
+    tokio::time::sleep_until((begin - RECONNECTING).into()).await;
     let (idle, mut agents): (Vec<_>, Vec<_>) = agents.into_iter().partition(|agent| agent.connection.is_closed());
     agents.extend(reconnected(idle).await?);
     let late = "encoding and connecting took longer than was thought";
