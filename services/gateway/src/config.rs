@@ -7,8 +7,8 @@ use tidegate_codec::ingest::LabelLimits;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How long a batch waits, while the log is at work on others, for more
-    /// to share a record with; 0 = not at all.
+    /// How long after one append the next may begin, so that batches share
+    /// records; one that comes later than that does not wait. 0 = as they come.
     pub linger_ms: u64,
     /// Size from which a record takes no further batch.
     pub record_target_bytes: usize,
