@@ -33,6 +33,7 @@ const PAGE_ROWS: i32 = 2_000;
 
 pub(crate) struct Database {
     session: Session,
+    keyspace: String,
     /// Of writes and of reads, so that neither waits for the other.
     writes: Semaphore,
     reads: Semaphore,
@@ -43,13 +44,24 @@ pub(crate) struct Database {
     pub metrics: Metrics,
 }
 
+/// The statement with its table's keyspace: Cassandra warns of prepared ones
+/// that depend on what the session uses.
+fn with_keyspace(text: &str, keyspace: &str) -> String {
+    let after = |keyword: &str| {
+        let (before, table) = text.split_once(keyword)?;
+        Some(format!("{before}{keyword}{keyspace}.{table}"))
+    };
+    after("INTO ").or_else(|| after("FROM ")).unwrap_or_else(|| text.to_owned())
+}
+
 impl Database {
     pub fn new(session: Session, config: &Config, metrics: Metrics, clock: Clock) -> Self {
         let concurrency = config.concurrency;
         let (writes, reads) = (Semaphore::new(concurrency), Semaphore::new(concurrency));
         let retry_for = Duration::from_millis(config.retry_for_ms);
         let last_stamp = AtomicI64::new(i64::MIN);
-        Self { session, writes, reads, retry_for, clock, last_stamp, concurrency, metrics }
+        let keyspace = config.keyspace.clone();
+        Self { session, keyspace, writes, reads, retry_for, clock, last_stamp, concurrency, metrics }
     }
 
     pub fn now_ms(&self) -> i64 {
@@ -65,8 +77,9 @@ impl Database {
         next(last.unwrap_or(now))
     }
 
+    /// `text` names its table alone.
     pub async fn prepare(&self, text: &str) -> Result<PreparedStatement, OpenError> {
-        let mut statement = self.session.prepare(text).await.map_err(Box::new)?;
+        let mut statement = self.session.prepare(with_keyspace(text, &self.keyspace)).await.map_err(Box::new)?;
         statement.set_is_idempotent(true);
         statement.set_page_size(PAGE_ROWS);
         Ok(statement)
@@ -160,3 +173,6 @@ where
 pub(crate) fn corrupt(error: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("Cassandra: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use tidegate_model::{
 };
 
 use crate::config::Config;
-use crate::connect::{connect, use_keyspace};
+use crate::connect::connect;
 use crate::database::{Clock as ClockFn, Database};
 use crate::error::OpenError;
 use crate::hours::ShippedHours;
@@ -47,7 +47,6 @@ impl CassandraStore {
     pub async fn open_with_clock(config: &Config, metrics: Metrics, clock: ClockFn) -> Result<Self, OpenError> {
         let session = connect(config).await?;
         check(&session, config).await?;
-        use_keyspace(&session, &config.keyspace).await?;
         let database = Database::new(session, config, metrics, clock);
         let retention = &config.retention;
         let rows = Rows::prepare(&database, retention.clone()).await?;
