@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use tidegate_testkit::{Series, now_ms};
+use tidegate_testkit::{Random, Series, now_ms};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::push::{Answer, Batch, Gateway, Protocol};
-use crate::random::Random;
 use crate::tally::{Cell, Tally};
 
 pub const LIVE: &str = "chaos_live";

@@ -9,7 +9,6 @@ mod cql;
 mod faults;
 mod node;
 mod push;
-mod random;
 mod recount;
 mod report;
 mod scenario;

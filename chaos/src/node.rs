@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
-use tidegate_testkit::{Api, binary, ports};
+use tidegate_testkit::{Api, binary, ports, process};
 
 /// On a machine that is busy with several servers beside this.
 const READY_LIMIT: Duration = Duration::from_secs(120);
@@ -83,18 +83,10 @@ impl Node {
     }
 
     pub async fn wait_ready(&mut self) -> anyhow::Result<()> {
-        let (api, begin) = (self.api(), Instant::now());
-        while begin.elapsed() < READY_LIMIT {
-            if let Some(status) = self.exited()? {
-                bail!("{} ended with {status} before it was ready; see {}", self.name, self.output_path().display());
-            }
-            if api.ready().await {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let state = api.get("/readyz").await;
-        bail!("{} was not ready within {READY_LIMIT:?}: {state:?}; see {}", self.name, self.output_path().display())
+        let (api, output) = (self.api(), self.output_path());
+        let told = || format!("see {}", output.display());
+        let name = self.name.clone();
+        process::wait_ready(self.running()?, &api, READY_LIMIT, &name, told).await
     }
 
     pub async fn start(&mut self, failpoint: Option<&str>) -> anyhow::Result<()> {
@@ -105,9 +97,7 @@ impl Node {
     /// SIGKILL, at once. Nothing happens when it is not running.
     pub fn kill9(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Both fail only when the process is gone already.
-            child.kill().ok();
-            child.wait().ok();
+            process::kill9(&mut child);
         }
     }
 
@@ -129,13 +119,9 @@ impl Node {
 
     /// Waits until the process ends by itself; killed, and an error, after `limit`.
     pub async fn wait_exit(&mut self, limit: Duration) -> anyhow::Result<ExitStatus> {
-        let begin = Instant::now();
-        while begin.elapsed() < limit {
-            if let Some(status) = self.exited()? {
-                self.child = None;
-                return Ok(status);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        if let Some(status) = process::wait_exit(self.running()?, limit).await? {
+            self.child = None;
+            return Ok(status);
         }
         self.kill9();
         bail!("{} did not end within {limit:?}; see {}", self.name, self.output_path().display())
@@ -152,8 +138,11 @@ impl Node {
 
     /// How it ended, if it did.
     pub fn exited(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        let child = self.child.as_mut().with_context(|| format!("{} is not running", self.name))?;
-        Ok(child.try_wait()?)
+        Ok(self.running()?.try_wait()?)
+    }
+
+    fn running(&mut self) -> anyhow::Result<&mut Child> {
+        self.child.as_mut().with_context(|| format!("{} is not running", self.name))
     }
 
     pub fn http_url(&self) -> String {

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use tidegate_testkit::{binary, now_ms};
+use tidegate_testkit::{Random, binary, now_ms};
 
 use crate::client::{Clients, Control, Outcome};
 use crate::cluster::{Cluster, Topology};
 use crate::faults;
-use crate::random::Random;
 use crate::recount;
 use crate::report::Line;
 use crate::scenario::Scenario;

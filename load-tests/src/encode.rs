@@ -6,7 +6,7 @@ use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, header};
 use prost::Message;
 use tidegate_testkit::remote_write::{self, Version};
-use tidegate_testkit::{Series, push};
+use tidegate_testkit::{Series, json, push};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
@@ -78,7 +78,7 @@ impl Protocol {
                 let request = push::request(id, sequence, &format!("load-{session:x}"), series);
                 grpc_frame(&zstd::bulk::compress(&request.encode_to_vec(), 1)?)
             }
-            Self::Json => Ok(json(series).into()),
+            Self::Json => Ok(json::body(series).into()),
         }
     }
 }
@@ -90,22 +90,4 @@ fn grpc_frame(message: &[u8]) -> anyhow::Result<Bytes> {
     framed.put_u32(u32::try_from(message.len())?);
     framed.put_slice(message);
     Ok(framed.freeze())
-}
-
-fn json(series: &[Series]) -> String {
-    let metrics: Vec<serde_json::Value> = series
-        .iter()
-        .flat_map(|one| {
-            let tags: serde_json::Map<String, serde_json::Value> = one
-                .labels
-                .iter()
-                .filter(|(name, _)| name != "__name__")
-                .map(|(name, value)| (name.clone(), value.clone().into()))
-                .collect();
-            one.samples.iter().map(move |(time_ms, value)| {
-                serde_json::json!({"name": one.name(), "value": value, "timestamp": time_ms, "tags": tags})
-            })
-        })
-        .collect();
-    serde_json::json!({"metrics": metrics}).to_string()
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use tidegate_testkit::Series;
+use tidegate_testkit::{Random, Series};
 
 const JOB: &str = "load";
 const METRICS_PER_HOST: usize = 200;
@@ -56,7 +56,7 @@ pub struct Workload {
 
 impl Workload {
     pub fn new(shape: &Shape, seed: u64) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let sources = (0..shape.series).map(|index| Source::new(index % METRICS_PER_HOST, &mut random)).collect();
         let series = (0..shape.series).map(|index| labels(index, usize::from(shape.labels))).collect();
         Self { series, sources, random }
@@ -65,7 +65,7 @@ impl Workload {
     /// The next sample of every series, at about `time_ms`.
     pub fn round(&mut self, time_ms: i64) -> &[Series] {
         for (series, source) in self.series.iter_mut().zip(&mut self.sources) {
-            let jitter = (self.random.next() % JITTER_MS) as i64;
+            let jitter = (self.random.draw() % JITTER_MS) as i64;
             let value = source.next(&mut self.random);
             series.samples.clear();
             series.samples.push((time_ms + jitter, value));
@@ -127,47 +127,34 @@ impl Source {
     fn new(metric: usize, random: &mut Random) -> Self {
         if is_counter(metric) {
             if !metric.is_multiple_of(2) {
-                return Self::Idle { total: random.next() % (1 << 20) };
+                return Self::Idle { total: random.draw() % (1 << 20) };
             }
             // Means from a few a second to some ten thousand, evenly over the magnitudes.
-            let mean = 1 + ((random.next() % 1000) << (random.next() % 10));
-            Self::Counter { total: random.next() % (1 << 36), mean }
+            let mean = 1 + ((random.draw() % 1000) << (random.draw() % 10));
+            Self::Counter { total: random.draw() % (1 << 36), mean }
         } else if metric.is_multiple_of(2) {
-            Self::Percent { hundredths: (random.next() % 10_000) as i64 }
+            Self::Percent { hundredths: (random.draw() % 10_000) as i64 }
         } else {
-            Self::Pages { pages: (random.next() % (1 << 22)) as i64 }
+            Self::Pages { pages: (random.draw() % (1 << 22)) as i64 }
         }
     }
 
     fn next(&mut self, random: &mut Random) -> f64 {
         match self {
             Self::Percent { hundredths } => {
-                *hundredths = (*hundredths + (random.next() % 201) as i64 - 100).clamp(0, 10_000);
+                *hundredths = (*hundredths + (random.draw() % 201) as i64 - 100).clamp(0, 10_000);
                 *hundredths as f64 / 100.0
             }
             Self::Pages { pages } => {
-                *pages = (*pages + (random.next() % 401) as i64 - 200).max(0);
+                *pages = (*pages + (random.draw() % 401) as i64 - 200).max(0);
                 (*pages * 4096) as f64
             }
             Self::Counter { total, mean } => {
-                *total += *mean + random.next() % (*mean / 4 + 1);
+                *total += *mean + random.draw() % (*mean / 4 + 1);
                 *total as f64
             }
             Self::Idle { total } => *total as f64,
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine and in every version.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
     }
 }
 

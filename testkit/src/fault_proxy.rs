@@ -32,6 +32,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::Random;
+
 /// What can happen to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -87,7 +89,7 @@ pub struct FaultProxy {
 }
 
 struct State {
-    random: u64,
+    random: Random,
     faults: Faults,
     next_puts: VecDeque<Fault>,
     requests: u64,
@@ -104,7 +106,7 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let state = State {
-            random: seed,
+            random: Random::new(seed),
             faults: Faults::none(),
             next_puts: VecDeque::new(),
             requests: 0,
@@ -167,22 +169,13 @@ impl State {
     }
 
     fn draw_by_weight(&mut self, is_put: bool) -> Option<Fault> {
-        let mut drawn = self.random_below(1_000);
+        let mut drawn = self.random.below(1_000) as u32;
         let of_puts: &[_] = if is_put { &self.faults.of_puts } else { &[] };
         self.faults.of_all.iter().chain(of_puts).find_map(|(fault, per_mille)| {
             let struck = drawn < *per_mille;
             drawn = drawn.saturating_sub(*per_mille);
             struck.then_some(*fault)
         })
-    }
-
-    /// SplitMix64.
-    fn random_below(&mut self, bound: u32) -> u32 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % u64::from(bound)) as u32
     }
 }
 
@@ -331,8 +324,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_seed_decides_how_often() {
-        let mut states = [1, 1, 2].map(|random| State {
-            random,
+        let mut states = [1, 1, 2].map(|seed| State {
+            random: Random::new(seed),
             faults: Faults::none().of_all(Fault::Cut, 100).of_puts(Fault::LostAnswer, 200),
             next_puts: VecDeque::new(),
             requests: 0,

@@ -2,15 +2,15 @@
 //! bucket that nobody else uses.
 
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
 use crate::api::Api;
-use crate::server::follow;
-use crate::{binary, ports, stack};
+use crate::server::{follow, read};
+use crate::{binary, ports, process, stack};
 
 const READY_LIMIT: Duration = Duration::from_secs(120);
 
@@ -150,29 +150,18 @@ impl Member {
 
     /// SIGKILL.
     pub fn kill9(&mut self) {
-        // Both fail only when the process is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        process::kill9(&mut self.child);
     }
 
     /// The end of what it has written.
     pub fn output(&self) -> String {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.output)
     }
 
     async fn wait_ready(&mut self) -> anyhow::Result<()> {
-        let (api, begin) = (self.api(), Instant::now());
-        while begin.elapsed() < READY_LIMIT {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended with {status} before it was ready:\n{}", self.target, self.output());
-            }
-            if api.ready().await {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let state = api.get("/readyz").await;
-        bail!("{} was not ready within {READY_LIMIT:?}: {state:?}", self.target)
+        let (api, output) = (self.api(), Arc::clone(&self.output));
+        let told = || format!("it wrote:\n{}", read(&output));
+        process::wait_ready(&mut self.child, &api, READY_LIMIT, self.target, told).await
     }
 }
 

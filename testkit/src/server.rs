@@ -4,12 +4,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-use crate::{Api, binary, ports};
+use crate::{Api, binary, ports, process};
 
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -101,19 +101,9 @@ impl Server {
     /// Starts the process and waits until it is ready.
     pub async fn start(&mut self) -> anyhow::Result<()> {
         self.spawn()?;
-        let api = self.api();
-        let begin = Instant::now();
-        while begin.elapsed() < READY_LIMIT {
-            if let Some(status) = self.exited()? {
-                bail!("tidegate ended with {status} before it was ready:\n{}", self.output());
-            }
-            if api.ready().await {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let state = api.get("/readyz").await;
-        bail!("tidegate was not ready within {READY_LIMIT:?}: {state:?}\n{}", self.output())
+        let (api, output) = (self.api(), Arc::clone(&self.output));
+        let told = || format!("it wrote:\n{}", read(&output));
+        process::wait_ready(self.running()?, &api, READY_LIMIT, "tidegate", told).await
     }
 
     /// Starts the process only.
@@ -154,9 +144,7 @@ impl Server {
     /// SIGKILL, at once. Nothing happens when it is not running.
     pub fn kill9(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Both fail only when the process is gone already.
-            let _ = child.kill();
-            let _ = child.wait();
+            process::kill9(&mut child);
         }
     }
 
@@ -170,20 +158,16 @@ impl Server {
 
     /// Waits until the process ends by itself; killed, and an error, after `limit`.
     pub async fn wait_exit(&mut self, limit: Duration) -> anyhow::Result<ExitStatus> {
-        let begin = Instant::now();
-        while begin.elapsed() < limit {
-            if let Some(status) = self.exited()? {
-                self.child = None;
-                return Ok(status);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        if let Some(status) = process::wait_exit(self.running()?, limit).await? {
+            self.child = None;
+            return Ok(status);
         }
         self.kill9();
         bail!("tidegate did not end within {limit:?}:\n{}", self.output())
     }
 
-    fn exited(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        Ok(self.child.as_mut().context("not running")?.try_wait()?)
+    fn running(&mut self) -> anyhow::Result<&mut Child> {
+        self.child.as_mut().context("not running")
     }
 
     /// Changes a setting for the next start.
@@ -237,7 +221,7 @@ impl Server {
 
     /// The end of what it has written to standard output and error, all starts together.
     pub fn output(&self) -> String {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.output)
     }
 }
 
@@ -261,6 +245,11 @@ impl Verified {
     pub fn total(&self, column: &str) -> u64 {
         self.report["lines"].as_array().into_iter().flatten().filter_map(|line| line[column].as_u64()).sum()
     }
+}
+
+/// What has been copied so far.
+pub(crate) fn read(output: &Mutex<String>) -> String {
+    output.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Copies lines to `output` until the stream ends, which it does with the process.

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use tidegate_testkit::Series;
-
-use crate::workload::Random;
+use tidegate_testkit::{Random, Series};
 
 /// Metrics of a host: every other one is a counter.
 pub const HOST_METRICS: usize = 10;
@@ -53,7 +51,7 @@ impl Rounds {
         let hosts = (0..size.hosts).flat_map(|host| (0..HOST_METRICS).map(move |metric| host_series(host, metric)));
         let counters = (0..size.counters).map(counter_series);
         let histograms = (0..size.histograms).flat_map(histogram_series);
-        Self { size, random: Random(seed), hosts: hosts.collect(), recent: counters.chain(histograms).collect() }
+        Self { size, random: Random::new(seed), hosts: hosts.collect(), recent: counters.chain(histograms).collect() }
     }
 
     /// Calls `send` with every round, ascending in time up to `now_ms`.
@@ -86,9 +84,9 @@ fn advance(series: &mut [Series], time_ms: i64, random: &mut Random) {
         let before = one.samples.last().map_or(0.0, |(_, value)| *value);
         let value = match one.name() {
             // Buckets are cumulative: the steps grow with the bound's place.
-            BUCKET => before + (random.next() % 5) as f64 + 5.0 * bucket_place(one) as f64,
-            name if name.ends_with("_total") => before + (random.next() % 50) as f64,
-            _ => (random.next() % 10_000) as f64 / 100.0,
+            BUCKET => before + (random.draw() % 5) as f64 + 5.0 * bucket_place(one) as f64,
+            name if name.ends_with("_total") => before + (random.draw() % 50) as f64,
+            _ => (random.draw() % 10_000) as f64 / 100.0,
         };
         one.samples.clear();
         one.samples.push((time_ms, value));

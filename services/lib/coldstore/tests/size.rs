@@ -6,6 +6,7 @@
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use tidegate_coldstore::{Coverage, EncodedObject, ObjectKey, ObjectWriter, Period, Tier, series_order};
 use tidegate_model::{FloatWindow, Labels, MetricId, SourceId, TenantId, Window, WindowValue, time};
+use tidegate_testkit::Random;
 
 const HOUR: u32 = 498_655;
 const HOUR_START_MS: i64 = HOUR as i64 * 3_600_000;
@@ -64,7 +65,7 @@ const TIER_HOSTS: u64 = 1;
 #[ignore = "a month of samples takes a while; run it with --release"]
 fn a_series_month_in_each_tier() {
     for every_ms in [15_000, 5_000] {
-        let mut random = Random(42);
+        let mut random = Random::new(42);
         let (mut hours, mut day, mut month) = (vec![Vec::new(); 24], Vec::new(), Vec::new());
         for host in 0..TIER_HOSTS {
             let phase_ms = random.below(every_ms as u64) as i64;
@@ -161,7 +162,7 @@ impl Source {
 /// Writes an hour of generated series, prints what each column takes and
 /// answers the bytes of the whole object by samples.
 fn measure(title: &str, hosts: u64, times: Times, source: impl Fn(u64, &mut Random) -> Source) -> f64 {
-    let mut random = Random(42);
+    let mut random = Random::new(42);
     let mut series = Vec::new();
     for host in 0..hosts {
         let phase_ms = random.below(15_000) as i64;
@@ -240,17 +241,4 @@ fn print_columns(hour: &EncodedObject) {
         rest as f64 / hour.samples as f64,
         metadata.num_row_groups()
     );
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }

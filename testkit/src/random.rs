@@ -1,6 +1,6 @@
-//! Random numbers from a seed: a run is told by it, as far as threads and the network allow.
+//! Random numbers from a seed, the same on every machine and in every version.
 
-/// SplitMix64.
+/// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
