@@ -214,16 +214,15 @@ impl Loader<'_> {
         let times = times.start.max(known.start)..times.end.min(known.end);
         let began = Instant::now();
         let Live { found, ids, fragments } = self.read_live(tenant, matchers, days, times.clone()).await?;
-        let windows = fragments.iter().map(Vec::len).sum();
+        let in_tail: usize = fragments.iter().map(Vec::len).sum();
         let (series, took) = (found.len() as u64, began.elapsed());
-        self.explained.lock().tail.add(Read { series, windows: windows as u64, took, ..Read::default() });
+        self.explained.lock().tail.add(Read { series, windows: in_tail as u64, took, ..Read::default() });
         if found.is_empty() {
             return Ok(());
         }
-        self.count(windows)?;
+        self.count(in_tail)?;
         let kept_until_ms = self.kept_until_ms(&fragments).clamp(times.start, times.end);
         let kept = self.read_kept(tenant, &ids, times.start..kept_until_ms).await?;
-        let in_tail: usize = fragments.iter().map(Vec::len).sum();
         let fragments = self.read_store(tenant, &ids, kept_until_ms..times.end, fragments).await?;
         self.count(fragments.iter().map(Vec::len).sum::<usize>() - in_tail)?;
         for ((Found { labels, .. }, mut fragments), mut kept) in found.into_iter().zip(fragments).zip(kept) {
@@ -314,12 +313,12 @@ impl Loader<'_> {
         times: Range<i64>,
         mut fragments: Vec<Vec<Fragment>>,
     ) -> Result<Vec<Vec<Fragment>>, Error> {
-        let began = Instant::now();
-        let mut read = Read { series: ids.len() as u64, ..Read::default() };
-        let positions: Arc<HashMap<MetricId, usize>> = Arc::new(ids.iter().copied().zip(0..).collect());
         if times.is_empty() {
             return Ok(fragments);
         }
+        let began = Instant::now();
+        let mut read = Read { series: ids.len() as u64, ..Read::default() };
+        let positions: Arc<HashMap<MetricId, usize>> = Arc::new(ids.iter().copied().zip(0..).collect());
         let last = minute_of(times.end - 1);
         let minutes_per_read = u32::try_from(ROWS_PER_READ / ids.len()).unwrap_or(u32::MAX).max(1);
         let mut minute = minute_of(times.start);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use tidegate_codec::stored::{LiveRecord, decode_live};
 use tidegate_eventlog::{EventLog, LogError, Record, Topic};
-use tidegate_hotstore::{HotStore, HourRow, StoreError};
+use tidegate_hotstore::{HotStore, StoreError};
 use tidegate_model::time::{DAY_MS, HOUR_MS, HOURS_PER_DAY, day_of};
-use tidegate_model::{MetricId, Progress, TenantId};
+use tidegate_model::{Clock, MetricId, Progress, SourceId, TenantId};
 use tidegate_runtime::Part;
 use tokio_util::sync::CancellationToken;
 
@@ -65,9 +65,7 @@ impl Follower {
         })
         .await;
         self.until_it_works("reading what the store has", || async {
-            let (progress, hours) = self.what_is_stored().await?;
-            self.hours.set_touched(&hours);
-            self.tail.evict(&progress);
+            self.tail.evict(&self.what_is_stored(&mut Vec::new()).await?);
             Ok::<_, StoreError>(())
         })
         .await;
@@ -228,22 +226,16 @@ impl Follower {
     }
 
     async fn evict(&self) {
+        let mut closed = Vec::new();
         loop {
             tokio::time::sleep(EVICT_EVERY).await;
-            let stored = tokio::time::timeout(STORED_LIMIT, self.what_is_stored()).await;
-            let stored = stored.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer".into())));
-            let progress = match stored {
-                Ok((progress, hours)) => {
-                    // Before the tail lets go of what touched them.
-                    self.hours.set_touched(&hours);
-                    progress
-                }
-                // What is too old or too much goes even so.
-                Err(error) => {
-                    tracing::warn!(%error, "the store does not say what it has; the live tail grows to its limit");
-                    Vec::new()
-                }
-            };
+            let stored = tokio::time::timeout(STORED_LIMIT, self.what_is_stored(&mut closed)).await;
+            let progress = stored.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer".into())));
+            // What is too old or too much goes even so.
+            let progress = progress.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the store does not say what it has; the live tail grows to its limit");
+                Vec::new()
+            });
             let tail = self.tail.clone();
             // A panic in there is one in here.
             if let Err(error) = tokio::task::spawn_blocking(move || tail.evict(&progress)).await
@@ -258,10 +250,19 @@ impl Follower {
         }
     }
 
-    /// Progress first: what it covers has touched its hours.
-    async fn what_is_stored(&self) -> Result<(Vec<Progress>, Vec<HourRow>), StoreError> {
+    /// Progress first: what it covers has touched its hours. They are noted
+    /// here, before the tail lets go of what touched them, and read only when
+    /// `closed`, how far the progress was that they were read under, is
+    /// another: until then the tail lets go of nothing.
+    async fn what_is_stored(&self, closed: &mut Vec<(SourceId, Clock)>) -> Result<Vec<Progress>, StoreError> {
         let progress = self.store.all_progress().await?;
-        Ok((progress, self.store.read_hours().await?))
+        let mut now: Vec<_> = progress.iter().map(|one| (one.source, one.closed_through)).collect();
+        now.sort_unstable();
+        if now != *closed {
+            self.hours.set_touched(&self.store.read_hours().await?);
+            *closed = now;
+        }
+        Ok(progress)
     }
 
     async fn refresh_index(&self, partitions: u16) {
