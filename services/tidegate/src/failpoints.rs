@@ -64,13 +64,9 @@ pub fn from_environment() -> Result<Option<Arc<Failpoint>>, FailpointError> {
 pub fn around(adapters: Adapters, failpoint: Option<&Arc<Failpoint>>) -> Adapters {
     let Some(failpoint) = failpoint else { return adapters };
     Adapters {
-        log: adapters
-            .log
-            .clone()
-            .map(|log| Arc::new(log::FailingLog::new(log, failpoint.clone())) as Arc<dyn EventLog>),
+        log: adapters.log.map(|log| Arc::new(log::FailingLog::new(log, failpoint.clone())) as Arc<dyn EventLog>),
         store: adapters
             .store
-            .clone()
             .map(|store| Arc::new(store::FailingStore::new(store, failpoint.clone())) as Arc<dyn HotStore>),
         ..adapters
     }

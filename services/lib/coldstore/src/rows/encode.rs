@@ -249,12 +249,7 @@ impl RowBuffer {
             }
         }
         self.sum_scale.append_option(any.then_some(scale.places()));
-        self.sum.append_option(values.sum);
-        self.min.append_option(values.min);
-        self.max.append_option(values.max);
-        self.first.append_option(values.first);
-        self.last.append_option(values.last);
-        self.increase.append_option(values.increase);
+        self.as_they_are(&values);
     }
 
     /// Each value as it is.
@@ -270,6 +265,10 @@ impl RowBuffer {
             builder.append_null();
         }
         self.sum_scale.append_null();
+        self.as_they_are(values);
+    }
+
+    fn as_they_are(&mut self, values: &Values) {
         self.sum.append_option(values.sum);
         self.min.append_option(values.min);
         self.max.append_option(values.max);
