@@ -15,7 +15,8 @@ const TARGETS: [&str; 8] = [
     "tidegate-distributor",
 ];
 
-const PURE: [&str; 5] = ["tidegate-model", "tidegate-sketch", "tidegate-fold", "tidegate-codec", "tidegate-promql"];
+const PURE: [&str; 6] =
+    ["tidegate-model", "tidegate-sketch", "tidegate-fold", "tidegate-codec", "tidegate-promql", "tidegate-mad"];
 
 /// What does I/O, waits or tells the time.
 const IMPURE: [&str; 14] = [

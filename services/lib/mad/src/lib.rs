@@ -1,0 +1,18 @@
+//! What the Java Metrics Aggregator Daemon does with bytes and numbers, without
+//! sockets, clocks and threads: its configuration files, the formats it reads,
+//! its transformations, buckets and statistics, and the formats it emits.
+//!
+//! bytes → [`Record`]s → transformed [`Record`]s → aggregation by period →
+//! [`Periodic`] results → bytes. Time is an argument everywhere.
+
+mod dimensions;
+mod periodic;
+mod record;
+mod statistic;
+mod unit;
+
+pub use dimensions::Dimensions;
+pub use periodic::{Computed, Periodic};
+pub use record::{Histogram, Kind, Metric, Record};
+pub use statistic::Statistic;
+pub use unit::{Quantity, Unit};
