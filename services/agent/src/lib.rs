@@ -8,6 +8,7 @@ mod batch;
 mod buffer;
 mod collect;
 mod error;
+pub mod mad;
 mod metrics;
 mod push;
 mod service;

@@ -1,0 +1,4 @@
+//! The agent as a drop-in for the Java Metrics Aggregator Daemon: sources feed
+//! pipelines, pipelines aggregate by period, sinks carry the results on.
+
+pub mod sink;
