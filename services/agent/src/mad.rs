@@ -1,4 +1,5 @@
 //! The agent as a drop-in for the Java Metrics Aggregator Daemon: sources feed
 //! pipelines, pipelines aggregate by period, sinks carry the results on.
 
+pub mod pipeline;
 pub mod sink;
