@@ -10,6 +10,7 @@ mod collect;
 mod error;
 pub mod mad;
 mod metrics;
+mod outbox;
 mod push;
 mod service;
 #[cfg(test)]

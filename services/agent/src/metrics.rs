@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::outbox;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Collector {
     pub collector: &'static str,
@@ -46,5 +48,23 @@ impl Metrics {
         registry.register("buffered_bytes", "Bytes of batches that wait", metrics.buffered_bytes.clone());
         registry.register("breaker_open", "1 while pushes are held back", metrics.breaker_open.clone());
         metrics
+    }
+    /// The outbox's part of them.
+    pub fn outbox(&self) -> outbox::Metrics {
+        let pushes = |outcome| self.pushes.get_or_create_owned(&Outcome { outcome });
+        let dropped = |reason| self.dropped_batches.get_or_create_owned(&Reason { reason });
+        outbox::Metrics {
+            stored: pushes("stored"),
+            refused: pushes("refused"),
+            limited: pushes("limited"),
+            failed: pushes("failed"),
+            rejected_samples: self.rejected_samples.clone(),
+            dropped_full: dropped("full"),
+            dropped_old: dropped("old"),
+            dropped_refused: dropped("refused"),
+            buffered_batches: self.buffered_batches.clone(),
+            buffered_bytes: self.buffered_bytes.clone(),
+            breaker_open: self.breaker_open.clone(),
+        }
     }
 }
