@@ -1,10 +1,14 @@
 //! The log that every sample goes through: partitioned, durable, stamped by
 //! the log itself. A trait, an in-memory log for tests and simulation, and the
 //! conformance suite that every adapter passes.
+//!
+//! Beside it, in [`topics`], the same three for topics that are not Tidegate's:
+//! those of others that the agent reads from and writes to.
 
 pub mod clock;
 pub mod conformance;
 pub mod memory;
+pub mod topics;
 
 pub use clock::{ClockFn, ManualClock, wall_clock};
 pub use memory::MemoryLog;
