@@ -15,6 +15,8 @@
 //! - `topics` makes and checks topics, `watch` keeps an eye on them,
 //! - `producer` appends, `fetch` reads, `group` joins groups and commits,
 //! - `clock` estimates the brokers' clock, `native` is the little C.
+//!
+//! Apart from that, [`KafkaTopics`] reads and writes topics of others.
 
 mod clock;
 mod config;
@@ -24,6 +26,7 @@ mod fetch;
 mod group;
 mod metrics;
 mod native;
+mod others;
 mod per_topic;
 mod producer;
 mod topics;
@@ -42,6 +45,7 @@ use tidegate_eventlog::{Appended, Bounds, ClockFn, EventLog, Fetched, LogError, 
 pub use config::{Compression, Config};
 pub use error::OpenError;
 pub use metrics::Metrics;
+pub use others::KafkaTopics;
 
 use clock::BrokerClock;
 use context::Reports;

@@ -4,6 +4,7 @@
 mod broker {
     pub mod conformance;
     pub mod groups;
+    pub mod others;
     pub mod outage;
     pub mod own_broker;
     pub mod reading;
