@@ -5,13 +5,16 @@
 //! bytes → [`Record`]s → transformed [`Record`]s → aggregation by period →
 //! [`Periodic`] results → bytes. Time is an argument everywhere.
 
+pub mod config;
 mod dimensions;
+mod java_regex;
 mod periodic;
 mod record;
 mod statistic;
 mod unit;
 
 pub use dimensions::Dimensions;
+pub use java_regex::{Captures, JavaRegex, JavaReplacement, RegexError, ReplacementError};
 pub use periodic::{Computed, Periodic};
 pub use record::{Histogram, Kind, Metric, Record};
 pub use statistic::Statistic;

@@ -1,0 +1,82 @@
+//! From files to configurations.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hocon::ParseOptions;
+use serde::Deserialize;
+
+use super::value::Value;
+use super::{Daemon, Note, Pipeline, Problem};
+
+/// A configuration, and what its file says beyond it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded<T> {
+    pub config: T,
+    pub notes: Vec<Note>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("{}: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    #[error("{}: {reason}", path.display())]
+    Syntax { path: PathBuf, reason: String },
+    #[error("{}: {}", path.display(), problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid { path: PathBuf, problems: Vec<Problem> },
+}
+
+/// Reads the daemon's file. `${…}` finds what the file does not define in `env`.
+///
+/// # Errors
+/// When the file cannot be read, or Java would refuse it.
+pub fn load_daemon(path: &Path, env: &HashMap<String, String>) -> Result<Loaded<Daemon>, LoadError> {
+    load(path, env, Daemon::read)
+}
+
+/// Reads a pipeline's file, as [`load_daemon`] does.
+///
+/// # Errors
+/// When the file cannot be read, or Java would refuse it.
+pub fn load_pipeline(path: &Path, env: &HashMap<String, String>) -> Result<Loaded<Pipeline>, LoadError> {
+    load(path, env, Pipeline::read)
+}
+
+fn load<T>(
+    path: &Path,
+    env: &HashMap<String, String>,
+    make: impl FnOnce(&Value, &mut Vec<Note>) -> Result<T, Vec<Problem>>,
+) -> Result<Loaded<T>, LoadError> {
+    let value = parse(path, env)?;
+    let mut notes = Vec::new();
+    match make(&value, &mut notes) {
+        Ok(config) => Ok(Loaded { config, notes }),
+        Err(problems) => Err(LoadError::Invalid { path: path.to_owned(), problems }),
+    }
+}
+
+fn parse(path: &Path, env: &HashMap<String, String>) -> Result<Value, LoadError> {
+    let syntax = |reason: String| LoadError::Syntax { path: path.to_owned(), reason };
+    let text = fs::read_to_string(path).map_err(|error| LoadError::Read { path: path.to_owned(), error })?;
+    let hocon = path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase().ends_with(".conf"));
+    if !hocon {
+        // As Jackson: the first value counts, whatever follows it.
+        let mut json = serde_json::Deserializer::from_str(&text);
+        return Value::deserialize(&mut json).map_err(|error| syntax(error.to_string()));
+    }
+    let mut options = ParseOptions::defaults().with_env(env.clone());
+    if let Some(folder) = path.parent() {
+        options = options.with_base_dir(folder.to_owned());
+    }
+    let parsed = hocon::parse_string_with_options(&text, options).map_err(|error| syntax(error.to_string()))?;
+    let keys = parsed.keys().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let root = keys.into_iter().filter_map(|key| Some((key.clone(), parsed.get(&quoted(&key))?.clone())));
+    Ok(Value::from(&hocon::HoconValue::Object(root.collect())))
+}
+
+/// A key of the root as a path expression.
+fn quoted(key: &str) -> String {
+    format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))
+}
