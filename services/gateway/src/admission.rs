@@ -30,6 +30,45 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Kinds of refusals, as the metric tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    TooOld,
+    TooFarAhead,
+    OutOfRange,
+    /// Labels that no series can have.
+    BadSeries,
+    SeriesLimit,
+    /// A sample that makes no sense.
+    Malformed,
+}
+
+impl Cause {
+    pub const ALL: [Self; 6] =
+        [Self::TooOld, Self::TooFarAhead, Self::OutOfRange, Self::BadSeries, Self::SeriesLimit, Self::Malformed];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooOld => "too_old",
+            Self::TooFarAhead => "too_far_ahead",
+            Self::OutOfRange => "out_of_range",
+            Self::BadSeries => "bad_series",
+            Self::SeriesLimit => "series_limit",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl Refused {
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::TooOld { .. } => Cause::TooOld,
+            Self::TooFarAhead { .. } => Cause::TooFarAhead,
+            Self::Value { .. } => Cause::OutOfRange,
+        }
+    }
+}
+
 /// The rules, made ready once.
 pub struct Admission {
     max_age_hours: u32,

@@ -11,7 +11,7 @@ use tidegate_codec::stored::PartWriter;
 use tidegate_model::{BatchId, Distribution, Histogram, MetricIds, TenantId, is_stale};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::admission::{Admission, Range, Refused, Times};
+use crate::admission::{Admission, Cause, Range, Refused, Times};
 use crate::content_hash::{ContentHash, Kind};
 use crate::metadata::{self, SentMetadata};
 use crate::series_cap::TenantSeries;
@@ -39,6 +39,8 @@ pub struct Outcome {
     pub histograms: u64,
     /// Samples refused, in all.
     pub rejected_samples: u64,
+    /// Of them those of each cause, in the order of [`Cause::ALL`].
+    pub rejected_by_cause: [u64; Cause::ALL.len()],
     /// Series that have refusals, in all.
     pub rejected_series: u64,
     /// The first [`MAX_LISTED`] of them.
@@ -128,7 +130,7 @@ struct Series {
     partition: usize,
     range: Option<Range>,
     /// Why all its samples are refused.
-    refused: Option<String>,
+    refused: Option<(Cause, String)>,
     is_listed: bool,
     is_counted: bool,
     hashes: bool,
@@ -234,13 +236,16 @@ impl<'a> Batch<'a> {
             // Taken the next time, it makes the request another batch.
             self.writers.hash.refused(self.outcome.received());
         }
-        self.reject_for(|| refused.map(|refused| refused.to_string()));
+        let of_series = || self.series.refused.as_ref().map(|(cause, _)| *cause);
+        let cause = refused.map(|refused| refused.cause()).or_else(of_series).unwrap_or(Cause::BadSeries);
+        self.reject_for(cause, || refused.map(|refused| refused.to_string()));
     }
 
     /// Counts a refused sample; `reason` is asked for the first of a series,
     /// and falls back to why the series is refused.
-    fn reject_for(&mut self, reason: impl FnOnce() -> Option<String>) {
+    fn reject_for(&mut self, cause: Cause, reason: impl FnOnce() -> Option<String>) {
         self.outcome.rejected_samples += 1;
+        self.outcome.rejected_by_cause[cause as usize] += 1;
         self.list(reason);
         if self.series.is_listed
             && let Some(last) = self.outcome.rejected.last_mut()
@@ -257,20 +262,21 @@ impl<'a> Batch<'a> {
         self.series.is_counted = true;
         self.outcome.rejected_series += 1;
         if self.outcome.rejected.len() < MAX_LISTED {
-            let reason = reason().or_else(|| self.series.refused.clone()).unwrap_or_default();
+            let reason =
+                reason().or_else(|| self.series.refused.as_ref().map(|(_, text)| text.clone())).unwrap_or_default();
             self.outcome.rejected.push(Rejection { index: self.series.index, samples: 0, reason });
             self.series.is_listed = true;
         }
     }
 
-    fn begin_series(&mut self, labels: &[u8]) -> Option<String> {
+    fn begin_series(&mut self, labels: &[u8]) -> Option<(Cause, String)> {
         let id = self.writers.ids.of_canonical(labels);
         if self.is_hashed {
             self.writers.hash.series(id);
             self.series.hashes = true;
         }
         if let Err(full) = self.rules.cap.admit(id) {
-            return Some(full.to_string());
+            return Some((Cause::SeriesLimit, full.to_string()));
         }
         self.series.range = self.rules.admission.range(labels);
         let partition = id.partition(self.writers.partitions.len() as u16);
@@ -293,7 +299,7 @@ impl Sink for Batch<'_> {
         };
         let refused = match labels {
             Ok(labels) => self.begin_series(labels),
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some((Cause::BadSeries, error.to_string())),
         };
         if refused.is_some() {
             // A series with no samples is refused, too.
@@ -346,7 +352,7 @@ impl Sink for Batch<'_> {
     }
 
     fn invalid_sample(&mut self, reason: SampleError) {
-        self.reject_for(|| Some(reason.to_string()));
+        self.reject_for(Cause::Malformed, || Some(reason.to_string()));
     }
 
     fn metadata(&mut self, metadata: Metadata<'_>) {

@@ -9,6 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::admission::Cause;
+use crate::batch::Outcome;
+
 /// How a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -46,11 +49,17 @@ pub struct ProtocolLabels {
     protocol: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RejectedLabels {
+    protocol: &'static str,
+    reason: &'static str,
+}
+
 #[derive(Clone)]
 pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     accepted: Family<ProtocolLabels, Counter>,
-    rejected: Family<ProtocolLabels, Counter>,
+    rejected: Family<RejectedLabels, Counter>,
     body_bytes: Family<ProtocolLabels, Counter>,
     pub request_seconds: Histogram,
     pub append_seconds: Histogram,
@@ -85,7 +94,11 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix(name);
         registry.register("requests", "Requests, by protocol and outcome", metrics.requests.clone());
         registry.register("samples", "Samples acknowledged", metrics.accepted.clone());
-        registry.register("rejected_samples", "Samples refused one by one", metrics.rejected.clone());
+        registry.register(
+            "rejected_samples",
+            "Samples refused one by one, by protocol and reason",
+            metrics.rejected.clone(),
+        );
         registry.register("body_bytes", "Bytes of request bodies, decompressed", metrics.body_bytes.clone());
         registry.register_with_unit(
             "request_duration",
@@ -125,10 +138,15 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { protocol: protocol.name(), outcome }).inc();
     }
 
-    pub fn samples(&self, protocol: Protocol, body_bytes: usize, accepted: u64, rejected: u64) {
+    pub fn samples(&self, protocol: Protocol, body_bytes: usize, outcome: &Outcome) {
         let labels = ProtocolLabels { protocol: protocol.name() };
-        self.accepted.get_or_create(&labels).inc_by(accepted);
-        self.rejected.get_or_create(&labels).inc_by(rejected);
+        self.accepted.get_or_create(&labels).inc_by(outcome.accepted());
+        for (cause, samples) in Cause::ALL.into_iter().zip(outcome.rejected_by_cause) {
+            if samples > 0 {
+                let labels = RejectedLabels { protocol: protocol.name(), reason: cause.name() };
+                self.rejected.get_or_create(&labels).inc_by(samples);
+            }
+        }
         self.body_bytes.get_or_create(&labels).inc_by(body_bytes as u64);
     }
 }

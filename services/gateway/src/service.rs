@@ -142,7 +142,7 @@ impl Gateway {
         self.clients.samples(&request.caller.client, outcome.received())?;
         self.producer.submit(parts).await?;
         self.metadata.insert(&new_metadata);
-        self.metrics.samples(request.protocol, body_bytes, outcome.accepted(), outcome.rejected_samples);
+        self.metrics.samples(request.protocol, body_bytes, &outcome);
         Ok(outcome)
     }
 

@@ -150,6 +150,24 @@ fn series_without_taken_samples_make_no_part() {
 }
 
 #[test]
+fn refused_samples_are_counted_by_cause() {
+    let parts = Fixture::new(1).run(|batch| {
+        batch.series(0, Ok(&up("a")));
+        batch.float(Some(0), 1.0);
+        batch.float(Some(NOW_MS + 86_400_000), 1.0);
+        batch.float(Some(NOW_MS), 1.0);
+        batch.invalid_sample(SampleError::Histogram("no buckets"));
+        batch.series(1, Ok(&up("one too many")));
+        batch.float(Some(NOW_MS), 1.0);
+        batch.float(Some(NOW_MS), 2.0);
+    });
+    let count = |cause: Cause| parts.outcome.rejected_by_cause[cause as usize];
+    assert_eq!(Cause::ALL.map(count), [1, 1, 0, 0, 2, 1]);
+    assert!(Cause::ALL.iter().enumerate().all(|(place, cause)| *cause as usize == place));
+    assert_eq!(parts.outcome.rejected_samples, 5);
+}
+
+#[test]
 fn kinds_values_and_times_all_tell_batches_apart() {
     let one = |fill: fn(&mut Batch<'_>)| {
         let parts = Fixture::new(0).run(|batch| {
