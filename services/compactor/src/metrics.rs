@@ -24,6 +24,8 @@ pub struct Metrics {
     pub uncovered_objects: Gauge,
     pub expired_objects: Counter,
     pub held_days: Gauge,
+    pub last_round_seconds: Gauge<f64, AtomicU64>,
+    pub last_shipped_seconds: Gauge<f64, AtomicU64>,
 }
 
 impl Metrics {
@@ -45,6 +47,8 @@ impl Metrics {
             uncovered_objects: Gauge::default(),
             expired_objects: Counter::default(),
             held_days: Gauge::default(),
+            last_round_seconds: Gauge::default(),
+            last_shipped_seconds: Gauge::default(),
         };
         let registry = registry.sub_registry_with_prefix("tidegate_compactor");
         registry.register("shipped_objects", "Objects put to the archive", metrics.objects.clone());
@@ -101,6 +105,18 @@ impl Metrics {
             "held_days",
             "Days kept in the store beyond their retention because they are not in the archive",
             metrics.held_days.clone(),
+        );
+        registry.register_with_unit(
+            "last_round_timestamp",
+            "When the last look for something to ship or build ended without a failure",
+            Unit::Seconds,
+            metrics.last_round_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "last_shipped_timestamp",
+            "When the last hour of a shard was shipped",
+            Unit::Seconds,
+            metrics.last_shipped_seconds.clone(),
         );
         metrics
     }

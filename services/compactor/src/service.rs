@@ -129,12 +129,18 @@ impl Service {
                 Err(error) => tracing::warn!(%error, "cannot delete old days from the store"),
             }
         }
+        let failures_before = self.metrics.failures.get();
         self.ship(&pending).await;
-        if let Err(error) = self.mark_complete().await {
+        let marked = self.mark_complete().await;
+        if let Err(error) = &marked {
             tracing::warn!(%error, "cannot mark hours as complete in the archive");
         }
-        if let Err(error) = self.build_tiers(shards).await {
+        let built = self.build_tiers(shards).await;
+        if let Err(error) = &built {
             tracing::warn!(%error, "cannot look for days and months to build");
+        }
+        if self.metrics.failures.get() == failures_before && marked.is_ok() && built.is_ok() {
+            self.metrics.last_round_seconds.set(self.now_seconds());
         }
     }
 
@@ -214,6 +220,10 @@ impl Service {
         }
     }
 
+    fn now_seconds(&self) -> f64 {
+        self.log.now_ms() as f64 / 1000.0
+    }
+
     async fn ship_one(&mut self, due: &DueHour) -> Result<(), Error> {
         let started = Instant::now();
         let partitions = self.log.partitions(Topic::MetricsRaw);
@@ -222,6 +232,7 @@ impl Service {
         self.metrics.samples.inc_by(shipped.samples);
         self.metrics.bytes.inc_by(shipped.bytes);
         self.metrics.ship_seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics.last_shipped_seconds.set(self.now_seconds());
         for tenant in &shipped.tenants {
             self.tiers.touched(tenant, Period::Hour(due.hour), due.shard);
         }

@@ -64,6 +64,9 @@ async fn a_round_ships_what_is_over_and_marks_the_hour() {
     assert_eq!(setup.archive.hours(&tenant).await.unwrap(), [HOUR]);
     assert!(setup.archive.is_complete(&tenant, HOUR).await.unwrap());
     assert_eq!((setup.service.metrics.samples.get(), setup.service.metrics.failures.get()), (1, 0));
+    let now_seconds = (HOUR_START_MS + 2 * AFTER_MS) as f64 / 1000.0;
+    assert_eq!(setup.service.metrics.last_shipped_seconds.get(), now_seconds);
+    assert_eq!(setup.service.metrics.last_round_seconds.get(), now_seconds);
     assert_eq!(setup.health.not_ready(), []);
     setup.service.round(&[0]).await;
     assert_eq!(setup.service.metrics.objects.get(), 1, "an hour that did not change is left alone");
@@ -109,7 +112,7 @@ async fn an_archive_that_cannot_be_written_is_tried_again_later() {
     fs::remove_dir_all(&root).unwrap();
     fs::write(&root, "").unwrap();
     setup.service.round(&[0]).await;
-    assert_eq!(setup.service.metrics.failures.get(), 1);
+    assert_eq!((setup.service.metrics.failures.get(), setup.service.metrics.last_round_seconds.get()), (1, 0.0));
     assert_eq!(setup.health.not_ready(), [], "the rest of the process goes on");
     setup.service.round(&[0]).await;
     assert_eq!(setup.service.metrics.failures.get(), 1, "not before the back-off is over");
