@@ -9,6 +9,7 @@ mod labels;
 mod metadata;
 mod nothing;
 mod params;
+mod pipeline;
 mod query;
 mod query_range;
 mod series;
@@ -31,6 +32,7 @@ use tower_http::cors::CorsLayer;
 
 pub(crate) use json::{Json, success};
 pub(crate) use params::Ask;
+pub(crate) use pipeline::Pipeline;
 
 use crate::error::Error;
 use crate::service::Query;
@@ -56,6 +58,7 @@ pub(crate) fn router(query: Arc<Query>, cors: CorsLayer) -> Router {
         .route("/api/v1/status/flags", endpoint("flags", about::flags))
         .route("/api/v1/status/config", endpoint("config", about::config))
         .route("/api/v1/status/tsdb", endpoint("tsdb", status::tsdb))
+        .route("/api/v1/status/pipeline", endpoint("pipeline", pipeline::answer))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     // Not compressed: an event must leave at once.
     let stream = Router::new().route("/api/v1/stream", endpoint("stream", sse::answer));

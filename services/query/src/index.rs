@@ -53,6 +53,17 @@ impl SeriesIndex {
         self.metrics.index_refused.get() > 0
     }
 
+    /// Those with the most series, and how many they have.
+    pub fn largest_tenants(&self, top: usize) -> Vec<(String, usize)> {
+        let tenants = self.tenants.read();
+        let count =
+            |(name, index): (&TenantId, &Arc<RwLock<TenantIndex>>)| (name.to_string(), index.read().series_count());
+        let mut counts: Vec<_> = tenants.iter().map(count).collect();
+        counts.sort_by(|(a, a_series), (b, b_series)| b_series.cmp(a_series).then_with(|| a.cmp(b)));
+        counts.truncate(top);
+        counts
+    }
+
     pub fn insert(&self, rows: Vec<SeriesRow>) {
         let mut refused = 0u64;
         let mut current: Option<(TenantId, Arc<RwLock<TenantIndex>>)> = None;

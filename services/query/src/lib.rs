@@ -110,6 +110,13 @@ pub struct Config {
     /// Of them, those that differ in expression, step or settling time: equal
     /// ones are evaluated once and cost little.
     pub max_stream_expressions_per_tenant: usize,
+    /// Steps of streams evaluated at once, beside the queries; others wait.
+    pub max_concurrent_stream_steps: usize,
+    /// Of them, those of one tenant.
+    pub max_concurrent_stream_steps_per_tenant: usize,
+    /// What the windows of these steps may take in memory, at 250 bytes each; a
+    /// step that needs more alone is refused.
+    pub max_stream_loaded_bytes: usize,
     /// How long a partition that stalls holds a stream back.
     pub stream_stall_ms: u64,
     /// How far back a stream starts or resumes.
@@ -153,6 +160,9 @@ impl Default for Config {
             max_streams: 4_000,
             max_streams_per_tenant: 1_000,
             max_stream_expressions_per_tenant: 200,
+            max_concurrent_stream_steps: 4,
+            max_concurrent_stream_steps_per_tenant: 3,
+            max_stream_loaded_bytes: 512 << 20,
             stream_stall_ms: 10_000,
             stream_history_ms: 3_600_000,
             max_stream_history_bytes: 256 << 20,
@@ -168,6 +178,8 @@ impl Config {
             ("query.timeout_ms", self.timeout_ms),
             ("query.max_concurrent_queries", self.max_concurrent_queries as u64),
             ("query.max_concurrent_queries_per_tenant", self.max_concurrent_queries_per_tenant as u64),
+            ("query.max_concurrent_stream_steps", self.max_concurrent_stream_steps as u64),
+            ("query.max_concurrent_stream_steps_per_tenant", self.max_concurrent_stream_steps_per_tenant as u64),
             ("query.max_samples", self.max_samples),
             ("query.max_series", self.max_series as u64),
             ("query.max_windows", self.max_windows as u64),
@@ -186,6 +198,9 @@ impl Config {
         // One that could never be had would be answered "try again" for ever.
         if self.max_loaded_bytes / WINDOW_BYTES < self.max_windows {
             return Err(Error::TooSmall { key: "query.max_loaded_bytes", what: "250 times query.max_windows" });
+        }
+        if self.max_windows_of_stream_step() == 0 {
+            return Err(Error::TooSmall { key: "query.max_stream_loaded_bytes", what: "250" });
         }
         if self.max_unsent_bytes < self.max_answer_bytes {
             return Err(Error::TooSmall { key: "query.max_unsent_bytes", what: "query.max_answer_bytes" });
@@ -208,6 +223,11 @@ impl Config {
         };
         let origins = self.cors_origins.iter().map(origin).collect::<Result<Vec<_>, _>>()?;
         Ok(layer.allow_origin(origins))
+    }
+
+    /// One that could never be had is refused as too many, not tried again.
+    fn max_windows_of_stream_step(&self) -> usize {
+        self.max_windows.min(self.max_stream_loaded_bytes / WINDOW_BYTES)
     }
 
     fn timeout(&self) -> Duration {

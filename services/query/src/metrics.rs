@@ -29,6 +29,7 @@ pub(crate) struct Metrics {
     pub running: Gauge,
     pub loaded_windows: Counter,
     pub loaded_bytes: Gauge,
+    pub stream_loaded_bytes: Gauge,
     pub unsent_bytes: Gauge,
     pub stream_history_bytes: Gauge,
     pub index_series: Gauge,
@@ -38,6 +39,7 @@ pub(crate) struct Metrics {
     pub tail_dropped: Counter,
     pub tail_bad_records: Counter,
     pub watermark_lag_seconds: Gauge<f64, AtomicU64>,
+    pub stream_running: Gauge,
     pub streams: Gauge,
     pub stream_expressions: Gauge,
     pub stream_events: Family<StreamEvent, Counter>,
@@ -54,6 +56,7 @@ impl Metrics {
             running: Gauge::default(),
             loaded_windows: Counter::default(),
             loaded_bytes: Gauge::default(),
+            stream_loaded_bytes: Gauge::default(),
             unsent_bytes: Gauge::default(),
             stream_history_bytes: Gauge::default(),
             index_series: Gauge::default(),
@@ -63,6 +66,7 @@ impl Metrics {
             tail_dropped: Counter::default(),
             tail_bad_records: Counter::default(),
             watermark_lag_seconds: Gauge::default(),
+            stream_running: Gauge::default(),
             streams: Gauge::default(),
             stream_expressions: Gauge::default(),
             stream_events: Family::default(),
@@ -72,11 +76,16 @@ impl Metrics {
         let m = &metrics;
         let mut add = |name: &str, help: &str, metric: &dyn Registerable| metric.register(registry, name, help);
         add("requests", "Requests answered, by endpoint and outcome", &m.requests);
-        add("duration_seconds", "Time to evaluate a query, waiting included", &m.duration_seconds);
+        add(
+            "duration_seconds",
+            "Time to evaluate a query or a step of a stream, waiting included",
+            &m.duration_seconds,
+        );
         add("slow", "Queries that took query.slow_query_ms or longer", &m.slow);
         add("running", "Queries that are being evaluated", &m.running);
         add("loaded_windows", "Windows that queries loaded", &m.loaded_windows);
         add("loaded_bytes", "Windows of running queries, at 250 bytes each", &m.loaded_bytes);
+        add("stream_loaded_bytes", "Windows of steps of streams, at 250 bytes each", &m.stream_loaded_bytes);
         add("unsent_bytes", "Answers and events that clients have not taken yet", &m.unsent_bytes);
         add("stream_history_bytes", "Steps of streams kept for clients that come back", &m.stream_history_bytes);
         add("index_series", "Series in the index", &m.index_series);
@@ -86,6 +95,7 @@ impl Metrics {
         add("tail_dropped", "Windows dropped for age or number before the store had them", &m.tail_dropped);
         add("tail_bad_records", "Records of the live topic that could not be read", &m.tail_bad_records);
         add("watermark_lag_seconds", "Age of the slowest partition's watermark", &m.watermark_lag_seconds);
+        add("stream_running", "Steps of streams that are being evaluated", &m.stream_running);
         add("streams", "Open streams", &m.streams);
         add("stream_expressions", "Different subscriptions among the open streams", &m.stream_expressions);
         add("stream_events", "Events sent to streams, by kind", &m.stream_events);

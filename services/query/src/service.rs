@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 use tidegate_coldstore::Archive;
 use tidegate_eventlog::{EventLog, Topic};
 use tidegate_hotstore::HotStore;
@@ -23,7 +24,7 @@ use crate::held::HeldHours;
 use crate::hours::HourCache;
 use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
-use crate::places::Places;
+use crate::places::{Bounds, Places};
 use crate::select::{Cut, Loader, in_background};
 use crate::stream::Streams;
 use crate::tail::Tail;
@@ -41,10 +42,16 @@ pub(crate) struct Query {
     /// Cancelled when the target stops; streams end then.
     pub stopping: CancellationToken,
     pub started: Instant,
+    /// Of queries.
     pub places: Arc<Places>,
+    /// Of the steps of streams.
+    pub stream_places: Arc<Places>,
     pub streams: Streams,
+    pub pipeline: crate::api::Pipeline,
     /// Windows of running queries.
     pub loaded: Budget,
+    /// Windows of steps of streams that are being evaluated.
+    pub stream_loaded: Budget,
     /// What clients have not taken.
     pub unsent: Budget,
 }
@@ -52,8 +59,16 @@ pub(crate) struct Query {
 /// Of a slow query's expression, in the log.
 const LOGGED_QUERY_BYTES: usize = 1_000;
 
+/// What an evaluation is for, and so whose places and memory it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Query,
+    StreamStep,
+}
+
 /// An evaluation to make.
 pub(crate) struct Task {
+    pub purpose: Purpose,
     pub tenant: TenantId,
     pub expr: Arc<Expr>,
     pub range: Range,
@@ -75,10 +90,12 @@ impl Query {
         metrics: Arc<Metrics>,
         stopping: CancellationToken,
     ) -> Self {
-        let places = Arc::new(Places::new(&config));
+        let places = Arc::new(Places::new(Bounds::of_queries(&config)));
+        let stream_places = Arc::new(Places::new(Bounds::of_streams(&config)));
         let started = Instant::now();
         let streams = Streams::new(&config, &metrics);
         let loaded = Budget::new(config.max_loaded_bytes, metrics.loaded_bytes.clone());
+        let stream_loaded = Budget::new(config.max_stream_loaded_bytes, metrics.stream_loaded_bytes.clone());
         let unsent = Budget::new(config.max_unsent_bytes, metrics.unsent_bytes.clone());
         Self {
             config,
@@ -93,8 +110,11 @@ impl Query {
             stopping,
             started,
             places,
+            stream_places,
             streams,
+            pipeline: crate::api::Pipeline::default(),
             loaded,
+            stream_loaded,
             unsent,
         }
     }
@@ -145,9 +165,18 @@ impl Query {
 
     async fn run_within(&self, task: Task, deadline: Instant) -> Result<(Evaluated, Explained), Error> {
         let began = Instant::now();
-        let place = self.places.take(&task.tenant).await?;
+        let (places, gauge, memory, max_windows) = match task.purpose {
+            Purpose::Query => (&self.places, &self.metrics.running, &self.loaded, self.config.max_windows),
+            Purpose::StreamStep => (
+                &self.stream_places,
+                &self.metrics.stream_running,
+                &self.stream_loaded,
+                self.config.max_windows_of_stream_step(),
+            ),
+        };
+        let place = places.take(&task.tenant).await?;
         let waited = began.elapsed();
-        let running = Running::begin(self.metrics.clone());
+        let running = Running::begin(gauge.clone());
         let began = Instant::now();
         let loader = Loader {
             store: &*self.store,
@@ -160,9 +189,9 @@ impl Query {
             now_ms: self.now_ms(),
             first_hot_hour: self.first_hot_hour(),
             max_series: self.config.max_series,
-            max_windows: self.config.max_windows,
+            max_windows,
             windows: AtomicUsize::new(0),
-            memory: Mutex::new(self.loaded.open()),
+            memory: Mutex::new(memory.open()),
             coarsest_window_ms: AtomicI64::new(0),
             explained: Mutex::default(),
         };
@@ -214,17 +243,17 @@ impl Drop for Abandoned {
     }
 }
 
-struct Running(Arc<Metrics>);
+struct Running(Gauge);
 
 impl Running {
-    fn begin(metrics: Arc<Metrics>) -> Self {
-        metrics.running.inc();
-        Self(metrics)
+    fn begin(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.running.dec();
+        self.0.dec();
     }
 }

@@ -9,7 +9,7 @@ use super::Ask;
 use super::json::explained;
 use crate::error::Error;
 use crate::select::Cut;
-use crate::service::{Query, Task};
+use crate::service::{Purpose, Query, Task};
 
 pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let expr = Arc::new(ask.expr()?);
@@ -18,7 +18,7 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let limit = ask.limit("limit")?;
     let explain = ask.flag("explain")?;
     let range = Range { start_ms: time_ms, end_ms: time_ms, step_ms: 0 };
-    let task = Task { tenant: ask.tenant, expr, range, cut: Cut::None, timeout };
+    let task = Task { purpose: Purpose::Query, tenant: ask.tenant, expr, range, cut: Cut::None, timeout };
     let (mut evaluated, took) = query.run_explained(task).await?;
     if truncate(&mut evaluated.value, limit) {
         evaluated.warnings.push(super::TRUNCATED.into());

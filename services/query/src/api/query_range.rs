@@ -11,7 +11,7 @@ use super::json::explained;
 use super::query::truncate;
 use crate::error::Error;
 use crate::select::Cut;
-use crate::service::{Query, Task};
+use crate::service::{Purpose, Query, Task};
 
 pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let expr = Arc::new(ask.expr()?);
@@ -22,7 +22,7 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let timeout = ask.timeout(query.config.timeout())?;
     let limit = ask.limit("limit")?;
     let explain = ask.flag("explain")?;
-    let task = Task { tenant: ask.tenant, expr, range, cut: Cut::None, timeout };
+    let task = Task { purpose: Purpose::Query, tenant: ask.tenant, expr, range, cut: Cut::None, timeout };
     let (mut evaluated, took) = query.run_explained(task).await?;
     evaluated.value = as_matrix(evaluated.value);
     if truncate(&mut evaluated.value, limit) {

@@ -66,6 +66,10 @@ impl TenantIndex {
         self.numbers.get(&id).is_some_and(seen)
     }
 
+    pub fn series_count(&self) -> usize {
+        self.numbers.len()
+    }
+
     pub fn series(&self, number: u32) -> Option<&Found> {
         self.series.get(number as usize)
     }

@@ -1,13 +1,8 @@
 use super::*;
 
 fn places(process: usize, tenant: usize, waiting: usize, wait_ms: u64) -> Arc<Places> {
-    Arc::new(Places::new(&Config {
-        max_concurrent_queries: process,
-        max_concurrent_queries_per_tenant: tenant,
-        max_waiting_queries_per_tenant: waiting,
-        queue_wait_ms: wait_ms,
-        ..Config::default()
-    }))
+    let wait = Duration::from_millis(wait_ms);
+    Arc::new(Places::new(Bounds { of_process: process, of_tenant: tenant, waiting_of_tenant: waiting, wait }))
 }
 
 fn tenant(name: &str) -> TenantId {

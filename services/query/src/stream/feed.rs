@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::frame::{Frame, SeriesList};
 use crate::error::Error;
 use crate::select::Cut;
-use crate::service::{Query, Task};
+use crate::service::{Purpose, Query, Task};
 
 /// Steps that are kept: twenty minutes of the shortest ones.
 const KEPT_STEPS: usize = 240;
@@ -170,6 +170,7 @@ impl Feed {
         let (mut tries, mut pause) = (0, RETRY_FIRST);
         loop {
             let task = Task {
+                purpose: Purpose::StreamStep,
                 tenant: self.tenant.clone(),
                 expr: self.expr.clone(),
                 range: Range { start_ms: step_ms, end_ms: step_ms, step_ms: 0 },

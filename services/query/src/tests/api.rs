@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tidegate_hotstore::HotStore;
-use tidegate_model::{MetricMetadata, MetricType, TenantId};
+use tidegate_model::time::hour_of;
+use tidegate_model::{Clock, LedgerEntry, LedgerKey, MetricMetadata, MetricType, Progress, TenantId};
 
 use crate::Config;
 use crate::testing::{BASE_MS, Server, World, series};
@@ -18,6 +19,10 @@ async fn small_world() -> (World, Server) {
     world.store(&data).await;
     let server = world.start().await;
     (world, server)
+}
+
+async fn data_of(server: &Server, path: &str, parameters: &[(&str, &str)]) -> Value {
+    data(&server.text(path, parameters).await)
 }
 
 fn data(answer: &str) -> Value {
@@ -158,6 +163,59 @@ async fn cardinality() {
     let other = server.client.get(server.url("/api/v1/status/tsdb")).header("X-Scope-OrgID", "other");
     let counted = data(&other.send().await.unwrap().text().await.unwrap());
     assert_eq!(counted["headStats"]["numSeries"], 0, "another tenant's series are not counted");
+}
+
+#[tokio::test]
+async fn the_pipelines_ledger_and_what_is_archived() {
+    let world = World::new(BASE_MS + 60_000);
+    let samples = (0..12).map(|n| (BASE_MS + n * 5_000, n as f64)).collect();
+    let data = [series(&[("__name__", "up")], samples)];
+    world.store(&data).await;
+    let source = world.source(data[0].id(&world.tenant));
+    let hour = hour_of(BASE_MS);
+    let clock = |effective_ms| Clock { era: 0, effective_ms };
+    let entry = |counted| LedgerEntry { counted, duplicate: 2, poison: 1, gap: 0 };
+    // An hour that is final, and one that may still change and is in both.
+    let key = |hour| LedgerKey { era: 0, hour };
+    world.store.write_ledger(source, vec![(key(hour - 1), entry(7)), (key(hour), entry(5))]).await.unwrap();
+    let progress = Progress {
+        source,
+        resume_offset: 3,
+        resume_clock: clock(BASE_MS),
+        closed_through: clock(BASE_MS + 50_000),
+        position: 9,
+        ledger: [(key(hour), entry(12))].into(),
+    };
+    world.store.save_progress(progress).await.unwrap();
+    world.store.touch_hours(source, vec![(hour, clock(BASE_MS)), (hour - 1, clock(BASE_MS))]).await.unwrap();
+    world.store.ship_hour(source, hour - 1, clock(BASE_MS)).await.unwrap();
+    let server = world.start().await;
+    world.publish(&[], BASE_MS + 61_000).await;
+    let answer = async || data_of(&server, "/api/v1/status/pipeline", &[]).await;
+    for _ in 0..1_000 {
+        if answer().await["partitions"][0]["watermark"].is_number() {
+            break;
+        }
+        server.text("/api/v1/query", &[("query", "1")]).await;
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let state = answer().await;
+    let partition = usize::from(source.partition);
+    let expected = json!({
+        "partition": partition, "watermark": BASE_MS / 1_000 + 61, "stored": BASE_MS / 1_000 + 50, "position": 9,
+    });
+    assert_eq!(state["partitions"][partition], expected);
+    let line = |hour: u32, counted: u64, shipped: u32| {
+        let hour = u64::from(hour) * 3_600;
+        json!({
+            "hour": hour, "counted": counted, "duplicate": 2, "poison": 1, "gap": 0,
+            "shards": 1, "shipped": shipped, "changed": 0,
+        })
+    };
+    assert_eq!(state["hours"], json!([line(hour, 12, 0), line(hour - 1, 7, 1)]));
+    assert_eq!(state["tenants"], json!([{"name": "default", "series": 1}]));
+    let one = data_of(&server, "/api/v1/status/pipeline", &[("limit", "1")]).await;
+    assert_eq!(one["hours"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -13,11 +13,12 @@ use tidegate_promql::Range;
 use crate::Config;
 use crate::error::Error;
 use crate::select::Cut;
-use crate::service::{Query, Task};
+use crate::service::{Purpose, Query, Task};
 use crate::testing::{BASE_MS, World, series};
 
 fn task(query: &str, tenant: &TenantId) -> Task {
     Task {
+        purpose: Purpose::Query,
         tenant: tenant.clone(),
         expr: Arc::new(tidegate_promql::parse(query).unwrap()),
         range: Range { start_ms: BASE_MS, end_ms: BASE_MS, step_ms: 0 },
@@ -58,6 +59,53 @@ async fn who_finds_no_place_is_told_when_to_come_back() {
     assert!(matches!(error, Error::Busy { limit: 2 }), "{error}");
     drop((held, other));
     query.run(task("1", &a)).await.unwrap();
+}
+
+#[tokio::test]
+async fn queries_and_streams_leave_each_other_their_places_and_memory() {
+    let world = World::new(BASE_MS + 60_000);
+    let samples = (0..12).map(|n| (BASE_MS + n * 5_000, n as f64)).collect();
+    world.store(&[series(&[("__name__", "m")], samples)]).await;
+    let config = Config {
+        max_concurrent_queries: 1,
+        max_concurrent_stream_steps: 1,
+        max_waiting_queries_per_tenant: 0,
+        queue_wait_ms: 20,
+        timeout_ms: 500,
+        max_windows: 12,
+        max_loaded_bytes: 12 * crate::WINDOW_BYTES,
+        max_stream_loaded_bytes: 12 * crate::WINDOW_BYTES,
+        ..Config::default()
+    };
+    let query = world.query(config).await;
+    let range = Range { start_ms: BASE_MS + 60_000, end_ms: BASE_MS + 60_000, step_ms: 0 };
+    let run = |purpose| query.run(Task { purpose, range, ..task("sum_over_time(m[1m])", &world.tenant) });
+
+    let of_queries = (query.places.take(&world.tenant).await.unwrap(), query.loaded.reserve(12 * crate::WINDOW_BYTES));
+    run(Purpose::StreamStep).await.unwrap();
+    let error = run(Purpose::Query).await.unwrap_err();
+    assert!(matches!(error, Error::Busy { .. } | Error::TenantBusy { .. }), "{error}");
+    drop(of_queries);
+
+    let held = query.stream_places.take(&world.tenant).await.unwrap();
+    let memory = query.stream_loaded.reserve(1);
+    run(Purpose::Query).await.unwrap();
+    let error = run(Purpose::StreamStep).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. } | Error::Busy { .. }), "{error}");
+    drop(held);
+    assert!(matches!(run(Purpose::StreamStep).await, Err(Error::MemoryTaken)));
+    drop(memory);
+    run(Purpose::StreamStep).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_is_evaluated_in_the_places_of_streams() {
+    let world = World::new(BASE_MS + 60_000);
+    let query = world.query(Config { max_concurrent_queries: 1, queue_wait_ms: 20, ..Config::default() }).await;
+    let _all = query.places.take(&world.tenant).await.unwrap();
+    let expr = Arc::new(tidegate_promql::parse("vector(1)").unwrap());
+    let stream = crate::stream::Place::take(&query, &world.tenant, expr, [5_000, 1_000]).unwrap();
+    stream.feed.step(&query, BASE_MS + 5_000, &[]).await.unwrap();
 }
 
 #[tokio::test]
