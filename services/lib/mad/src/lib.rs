@@ -5,6 +5,7 @@
 //! bytes → [`Record`]s → transformed [`Record`]s → aggregation by period →
 //! [`Periodic`] results → bytes. Time is an argument everywhere.
 
+pub mod aggregate;
 pub mod config;
 mod dimensions;
 mod java_regex;

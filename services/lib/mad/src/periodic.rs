@@ -1,6 +1,6 @@
 //! What comes out: one metric under one set of dimensions over one period.
 
-use crate::{Dimensions, Histogram, Quantity, Statistic};
+use crate::{Dimensions, Histogram, Quantity, Statistic, Unit};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Periodic {
@@ -12,6 +12,8 @@ pub struct Periodic {
     /// The earliest request that the samples came with.
     pub min_request_time_ms: Option<i64>,
     pub statistics: Vec<Computed>,
+    /// Of the samples; the histogram's bounds are in it.
+    pub unit: Option<Unit>,
     /// Present when a statistic asked for needs it.
     pub histogram: Option<Histogram>,
 }

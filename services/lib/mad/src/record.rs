@@ -25,14 +25,14 @@ pub struct Metric {
 }
 
 /// Which list of statistics a metric without one of its own gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Counter,
     Timer,
     Gauge,
 }
 
-/// A client's own aggregation of many samples.
+/// Many samples by their upper bits, as clients send it and as percentiles are read from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
     /// Counts by the bits of the bucket's bound nearest to zero.
@@ -41,3 +41,18 @@ pub struct Histogram {
     pub max: f64,
     pub sum: f64,
 }
+
+impl Histogram {
+    /// Bounds and counts from the least value to the greatest, −0.0 before 0.0 and NaN last.
+    pub fn by_value(&self) -> impl Iterator<Item = (f64, u64)> {
+        const SIGN: u64 = 1 << 63;
+        let is_nan = |(bits, _): &(&u64, &u64)| f64::from_bits(**bits).is_nan();
+        let negative = self.entries.range(SIGN..).rev().filter(move |entry| !is_nan(entry));
+        let positive = self.entries.range(..SIGN).filter(move |entry| !is_nan(entry));
+        let nan = self.entries.iter().filter(is_nan);
+        negative.chain(positive).chain(nan).map(|(bits, count)| (f64::from_bits(*bits), *count))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ pub enum Statistic {
 }
 
 impl Statistic {
-    /// Every name that a configuration may call it by.
+    /// By its name or one of the aliases that the Java daemon knows.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "count" | "n" => Self::Count,
@@ -35,4 +35,47 @@ impl Statistic {
             _ => return None,
         })
     }
+
+    /// As it stands in what the sinks emit.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Sum => "sum",
+            Self::Mean => "mean",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Median => "median",
+            Self::Tp75 => "tp75",
+            Self::Tp90 => "tp90",
+            Self::Tp95 => "tp95",
+            Self::Tp99 => "tp99",
+            Self::Tp99_9 => "tp99.9",
+            Self::Histogram => "histogram",
+        }
+    }
+
+    /// Of 0 to 100, for those that are read off the histogram.
+    pub fn percentile(self) -> Option<f64> {
+        match self {
+            Self::Median => Some(50.0),
+            Self::Tp75 => Some(75.0),
+            Self::Tp90 => Some(90.0),
+            Self::Tp95 => Some(95.0),
+            Self::Tp99 => Some(99.0),
+            Self::Tp99_9 => Some(99.9),
+            _ => None,
+        }
+    }
+
+    /// What else is computed, and emitted, because this one is asked for.
+    pub fn dependencies(self) -> &'static [Self] {
+        match self {
+            Self::Mean => &[Self::Sum, Self::Count],
+            _ if self.percentile().is_some() => &[Self::Histogram],
+            _ => &[],
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

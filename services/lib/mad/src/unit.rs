@@ -8,6 +8,17 @@ pub enum Unit {
     Kelvin,
 }
 
+impl Unit {
+    /// As it stands in what the sinks emit.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Second => "SECOND",
+            Self::Byte => "BYTE",
+            Self::Kelvin => "KELVIN",
+        }
+    }
+}
+
 /// A value in its base unit, if it has one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantity {

@@ -1,0 +1,105 @@
+//! Which statistics a metric gets.
+
+use crate::{Kind, Statistic};
+
+/// Whether a metric's whole name is meant.
+pub type NamePattern = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// The statistics of a pipeline.
+pub struct Statistics {
+    pub counter: Vec<Statistic>,
+    pub timer: Vec<Statistic>,
+    pub gauge: Vec<Statistic>,
+    /// The first pattern that matches decides, whatever the kind.
+    pub by_name: Vec<(NamePattern, Vec<Statistic>)>,
+}
+
+/// What is computed for a metric and what of it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub statistics: Vec<(Statistic, bool)>,
+    pub needs_histogram: bool,
+    /// Whether anything looks at values; a mere count does not.
+    pub needs_values: bool,
+}
+
+impl Plan {
+    /// Those asked for, then those that they depend on; a count always.
+    pub fn new(asked: &[Statistic]) -> Self {
+        let mut statistics: Vec<(Statistic, bool)> = Vec::new();
+        let mut add = |statistic: Statistic, asked_for: bool| {
+            if !statistics.iter().any(|(known, _)| *known == statistic) {
+                statistics.push((statistic, asked_for));
+            }
+        };
+        for statistic in asked {
+            add(*statistic, true);
+        }
+        for statistic in asked {
+            for dependency in statistic.dependencies() {
+                add(*dependency, false);
+            }
+        }
+        add(Statistic::Count, false);
+        let needs_histogram = statistics.iter().any(|(statistic, _)| *statistic == Statistic::Histogram);
+        let needs_values = statistics.iter().any(|(statistic, _)| *statistic != Statistic::Count);
+        Self { statistics, needs_histogram, needs_values }
+    }
+}
+
+/// Index of a plan in [`Plans`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanId(u32);
+
+/// How a metric's statistics are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// By its name: all kinds are aggregated together.
+    Name(PlanId),
+    /// By its kind: each kind is aggregated for itself.
+    Kind,
+}
+
+pub struct Plans {
+    plans: Vec<Plan>,
+    patterns: Vec<NamePattern>,
+}
+
+const KINDS: usize = 3;
+
+impl Plans {
+    pub fn new(statistics: Statistics) -> Self {
+        // In the order of `by_kind`.
+        let mut plans =
+            vec![Plan::new(&statistics.counter), Plan::new(&statistics.timer), Plan::new(&statistics.gauge)];
+        let mut patterns = Vec::new();
+        for (pattern, asked) in statistics.by_name {
+            patterns.push(pattern);
+            plans.push(Plan::new(&asked));
+        }
+        Self { plans, patterns }
+    }
+
+    pub fn get(&self, id: PlanId) -> &Plan {
+        &self.plans[id.0 as usize]
+    }
+
+    /// Looked up once for a name, which then remembers it.
+    pub fn choose(&self, name: &str) -> Choice {
+        match self.patterns.iter().position(|pattern| pattern(name)) {
+            Some(index) => Choice::Name(PlanId((KINDS + index) as u32)),
+            None => Choice::Kind,
+        }
+    }
+
+    pub fn by_kind(kind: Kind) -> PlanId {
+        PlanId(match kind {
+            Kind::Counter => 0,
+            Kind::Timer => 1,
+            Kind::Gauge => 2,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
