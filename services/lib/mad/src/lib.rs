@@ -8,6 +8,7 @@
 pub mod aggregate;
 pub mod config;
 mod dimensions;
+pub mod emit;
 mod java_regex;
 mod periodic;
 mod record;
