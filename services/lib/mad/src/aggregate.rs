@@ -22,9 +22,11 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use self::key::Key;
 use self::period::Period;
 use self::plan::Plans;
-pub use self::plan::{NamePattern, Statistics};
+pub use self::plan::Statistics;
+use crate::config::Pipeline;
 use crate::{Dimensions, Metric, Periodic, Record};
 
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Lengths of buckets; each sample is counted once in each.
     pub periods_ms: Vec<u64>,
@@ -32,6 +34,23 @@ pub struct Config {
     pub idle_timeout_ms: u64,
     pub statistics: Statistics,
     pub limits: Limits,
+}
+
+impl Config {
+    /// As a pipeline's file has it.
+    pub fn of(pipeline: &Pipeline, limits: Limits) -> Self {
+        Self {
+            periods_ms: pipeline.periods_ms.clone(),
+            idle_timeout_ms: u64::try_from(pipeline.idle_timeout.as_millis()).unwrap_or(u64::MAX),
+            statistics: Statistics {
+                counter: pipeline.counter_statistics.clone(),
+                timer: pipeline.timer_statistics.clone(),
+                gauge: pipeline.gauge_statistics.clone(),
+                by_name: pipeline.statistics.clone(),
+            },
+            limits,
+        }
+    }
 }
 
 /// What one pipeline holds at most. What does not fit is refused and counted.

@@ -13,6 +13,7 @@ mod java_regex;
 mod periodic;
 mod record;
 mod statistic;
+pub mod transform;
 mod unit;
 
 pub use dimensions::Dimensions;

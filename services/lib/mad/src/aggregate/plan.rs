@@ -1,17 +1,15 @@
 //! Which statistics a metric gets.
 
-use crate::{Kind, Statistic};
-
-/// Whether a metric's whole name is meant.
-pub type NamePattern = Box<dyn Fn(&str) -> bool + Send + Sync>;
+use crate::{JavaRegex, Kind, Statistic};
 
 /// The statistics of a pipeline.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Statistics {
     pub counter: Vec<Statistic>,
     pub timer: Vec<Statistic>,
     pub gauge: Vec<Statistic>,
-    /// The first pattern that matches decides, whatever the kind.
-    pub by_name: Vec<(NamePattern, Vec<Statistic>)>,
+    /// The first pattern that matches a whole name decides, whatever the kind.
+    pub by_name: Vec<(JavaRegex, Vec<Statistic>)>,
 }
 
 /// What is computed for a metric and what of it was asked for.
@@ -62,7 +60,7 @@ pub enum Choice {
 
 pub struct Plans {
     plans: Vec<Plan>,
-    patterns: Vec<NamePattern>,
+    patterns: Vec<JavaRegex>,
 }
 
 const KINDS: usize = 3;
@@ -86,7 +84,7 @@ impl Plans {
 
     /// Looked up once for a name, which then remembers it.
     pub fn choose(&self, name: &str) -> Choice {
-        match self.patterns.iter().position(|pattern| pattern(name)) {
+        match self.patterns.iter().position(|pattern| pattern.matches(name)) {
             Some(index) => Choice::Name(PlanId((KINDS + index) as u32)),
             None => Choice::Kind,
         }

@@ -1,5 +1,5 @@
 use super::{Aggregator, Config, Limits, Statistics};
-use crate::{Dimensions, Kind, Metric, Periodic, Quantity, Record, Statistic, Unit};
+use crate::{Dimensions, JavaRegex, Kind, Metric, Periodic, Quantity, Record, Statistic, Unit};
 
 mod oracle;
 
@@ -8,7 +8,7 @@ pub(super) fn statistics() -> Statistics {
         counter: vec![Statistic::Mean, Statistic::Sum, Statistic::Count],
         timer: vec![Statistic::Median, Statistic::Tp90, Statistic::Tp99, Statistic::Mean, Statistic::Count],
         gauge: vec![Statistic::Min, Statistic::Max, Statistic::Mean],
-        by_name: vec![(Box::new(|name| name.starts_with("named")), vec![Statistic::Tp75, Statistic::Sum])],
+        by_name: vec![(JavaRegex::new("named.*").unwrap(), vec![Statistic::Tp75, Statistic::Sum])],
     }
 }
 

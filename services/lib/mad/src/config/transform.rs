@@ -3,6 +3,7 @@
 use super::fields::{Fields, Read, key_at};
 use super::value::Value;
 use super::{Note, Problem};
+use crate::transform::Template;
 use crate::{JavaRegex, JavaReplacement};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +19,7 @@ pub enum Transform {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transformation {
-    /// Pattern → replacements with `${token}`.
-    pub transform_metrics: Vec<(JavaRegex, Vec<String>)>,
+    pub transform_metrics: Vec<(JavaRegex, Vec<Template>)>,
     pub inject_dimensions: Vec<(String, Injection)>,
     pub remove_dimensions: Vec<String>,
 }
@@ -96,8 +96,18 @@ impl Transformation {
                 return Err(fields.problem("injectDimensions", reason));
             }
         };
+        let at = fields.path("transformMetrics");
+        let entries: Vec<(JavaRegex, Vec<String>)> = fields.or("transformMetrics", Vec::new())?;
+        let of_entry = |(pattern, templates): (JavaRegex, Vec<String>)| {
+            let at = key_at(&at, pattern.pattern());
+            let parse = |text: String| {
+                Template::new(&text, &pattern).map_err(|error| Problem::new(at.as_str(), error.to_string()))
+            };
+            let templates = templates.into_iter().map(parse).collect::<Result<_, _>>()?;
+            Ok((pattern, templates))
+        };
         let transformation = Self {
-            transform_metrics: fields.or("transformMetrics", Vec::new())?,
+            transform_metrics: entries.into_iter().map(of_entry).collect::<Result<_, _>>()?,
             inject_dimensions: inject,
             remove_dimensions: fields.or("removeDimensions", Vec::new())?,
         };

@@ -1,5 +1,5 @@
 use super::{Choice, Plan, Plans, Statistics};
-use crate::{Kind, Statistic};
+use crate::{JavaRegex, Kind, Statistic};
 
 #[test]
 fn what_is_needed_is_added_and_a_count_always() {
@@ -39,8 +39,8 @@ fn the_first_pattern_that_matches_decides_else_the_kind() {
         timer: vec![Statistic::Median],
         gauge: vec![Statistic::Min],
         by_name: vec![
-            (Box::new(|name| name.starts_with("a")), vec![Statistic::Max]),
-            (Box::new(|name| name.ends_with("z")), vec![Statistic::Mean]),
+            (JavaRegex::new("a.*").unwrap(), vec![Statistic::Max]),
+            (JavaRegex::new(".*z").unwrap(), vec![Statistic::Mean]),
         ],
     });
     let first = |choice| match choice {
