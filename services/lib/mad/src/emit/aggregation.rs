@@ -2,12 +2,14 @@
 //! itself included, as four bytes with the highest first, a byte that tells its
 //! type, and a protobuf message:
 //!
-//!     01 HostIdentification   03 HeartbeatRecord{1 timestamp}   04 StatisticSetRecord
-//!     05 01 samples           05 02 SparseHistogramSupportingData{1 unit, 2 entries{1 bucket, 2 count}, 3 precision}
+//! ```text
+//! 01 HostIdentification   03 HeartbeatRecord{1 timestamp}   04 StatisticSetRecord
+//! 05 01 samples           05 02 SparseHistogramSupportingData{1 unit, 2 entries{1 bucket, 2 count}, 3 precision}
 //!
-//!     StatisticSetRecord{1 service, 2 cluster, 3 metric, 4 period, 5 period_start, 6 statistics, 8 dimensions,
-//!                        9 client_minimum_request_time}
-//!     StatisticRecord{1 statistic, 2 value, 3 unit, 4 user_specified, 5 supporting_data: a frame of type 05 02}
+//! StatisticSetRecord{1 service, 2 cluster, 3 metric, 4 period, 5 period_start, 6 statistics, 8 dimensions,
+//!                    9 client_minimum_request_time}
+//! StatisticRecord{1 statistic, 2 value, 3 unit, 4 user_specified, 5 supporting_data: a frame of type 05 02}
+//! ```
 
 mod wire;
 

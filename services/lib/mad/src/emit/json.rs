@@ -1,7 +1,9 @@
 //! Results as JSON, an object each:
 //!
-//!     {"metric":"latency","dimensions":{"cluster":"c","service":"s"},"period":"PT1S","start":"2026-11-20T21:26:50Z",
-//!      "statistics":{"mean":{"value":0.25,"unit":"SECOND"},"histogram":{"value":1.0,"unit":"SECOND","entries":[[0.25,1]]}}}
+//! ```text
+//! {"metric":"latency","dimensions":{"cluster":"c","service":"s"},"period":"PT1S","start":"2026-11-20T21:26:50Z",
+//!  "statistics":{"mean":{"value":0.25,"unit":"SECOND"},"histogram":{"value":1.0,"unit":"SECOND","entries":[[0.25,1]]}}}
+//! ```
 //!
 //! Statistics are those that the pipeline asks for. Numbers are as Java prints
 //! them; NaN and the infinities, which JSON lacks, are texts.
