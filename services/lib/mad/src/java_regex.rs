@@ -1,6 +1,10 @@
 //! Patterns as `java.util.regex` has them.
 
+mod class;
+mod input;
+mod property;
 mod replacement;
+mod translate;
 
 use std::fmt;
 use std::ops::Range;
@@ -61,9 +65,9 @@ impl JavaRegex {
     /// When Java would refuse the pattern, or it uses what has no equivalent.
     pub fn new(pattern: &str) -> Result<Self, RegexError> {
         let error = |reason: String| RegexError { pattern: pattern.to_owned(), reason };
-        let translated = pattern;
+        let translated = translate::translate(pattern).map_err(error)?;
         let compile = |text: &str| fancy_regex::Regex::new(text).map_err(|reason| error(reason.to_string()));
-        let compiled = Compiled { find: compile(translated)?, whole: compile(&format!(r"\A(?:{translated})\z"))? };
+        let compiled = Compiled { find: compile(&translated)?, whole: compile(&format!(r"\A(?:{translated})\z"))? };
         Ok(Self { pattern: pattern.into(), compiled: Arc::new(compiled) })
     }
 
