@@ -4,15 +4,13 @@
 //! again byte for byte, so that no answer lost on the way counts it twice.
 //! Metric names are those of the Prometheus node exporter where it has one.
 
-mod batch;
 mod buffer;
-mod collect;
 mod error;
+mod host;
 pub mod mad;
 mod metrics;
 mod outbox;
 mod push;
-mod service;
 #[cfg(test)]
 mod test_gateway;
 
@@ -149,6 +147,6 @@ pub async fn build(
 ) -> Result<Target, Error> {
     let metrics = metrics::Metrics::register(registry);
     let mut tasks = Tasks::new(failures);
-    service::start(config, data_dir.join("agent"), metrics, health.part("agent"), &mut tasks).await?;
+    host::start(config, data_dir.join("agent"), metrics, health.part("agent"), &mut tasks).await?;
     Ok(Target { name: "agent", http: axum::Router::new(), tasks })
 }

@@ -10,8 +10,8 @@ use tidegate_runtime::{Part, Tasks};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::Batches;
-use crate::collect::{self, Collectors};
+use super::batch::Batches;
+use super::collect::{self, Collectors};
 use crate::metrics::Metrics;
 use crate::outbox::{Outbox, Sender};
 use crate::{Config, Error};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::collect::tests::value;
+use crate::host::collect::tests::value;
 
 const TEXT: &str = "\
 cpu  300 20 150 9000 40 0 6 2 10 4

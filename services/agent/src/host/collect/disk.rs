@@ -70,7 +70,7 @@ fn is_whole_disk(device: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::tests::value;
+    use crate::host::collect::tests::value;
 
     const TEXT: &str = "\
    7       0 loop0 9 0 18 1 0 0 0 0 0 1 1 0 0 0 0 0 0

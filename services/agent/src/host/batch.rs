@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 use tidegate_proto::v1::{Metadata, PushRequest, Sample, Series, metadata};
 
-use crate::collect::{Family, Kind, Reading};
+use super::collect::{Family, Kind, Reading};
 
 /// How many batches go between two that carry types and help texts.
 const METADATA_EVERY: u64 = 60;

@@ -20,7 +20,7 @@ pub fn parse(text: &str) -> Result<Vec<Reading>, CollectError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::tests::value;
+    use crate::host::collect::tests::value;
 
     #[test]
     fn three_averages() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::collect::tests::value;
+use crate::host::collect::tests::value;
 
 const TEXT: &str = r"overlay / overlay rw,relatime 0 0
 proc /proc proc rw 0 0

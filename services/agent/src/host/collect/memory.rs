@@ -58,7 +58,7 @@ fn field(line: &str) -> Option<Reading> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::tests::value;
+    use crate::host::collect::tests::value;
 
     #[test]
     fn fields_are_bytes() {
