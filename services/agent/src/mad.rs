@@ -1,5 +1,6 @@
 //! The agent as a drop-in for the Java Metrics Aggregator Daemon: sources feed
 //! pipelines, pipelines aggregate by period, sinks carry the results on.
 
+pub mod feed;
 pub mod pipeline;
 pub mod sink;
