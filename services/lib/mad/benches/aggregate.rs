@@ -6,6 +6,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidegate_mad::aggregate::{Aggregator, Config, Limits, Statistics};
 use tidegate_mad::{Dimensions, Kind, Metric, Quantity, Record, Statistic};
 
+const ENOUGH: usize = usize::MAX;
 const RECORDS: usize = 10_000;
 
 fn aggregator() -> Aggregator {
@@ -75,7 +76,7 @@ fn bench(criterion: &mut Criterion) {
                 }
                 aggregator
             },
-            |mut aggregator| black_box(aggregator.flush()),
+            |mut aggregator| black_box(aggregator.flush(ENOUGH)),
             criterion::BatchSize::LargeInput,
         );
     });

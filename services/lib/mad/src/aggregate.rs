@@ -214,10 +214,11 @@ impl Aggregator {
         closes_ms.into_iter().chain(sweep_ms).min()
     }
 
-    /// Closes the buckets whose time has come, in that order, and forgets idle series.
-    pub fn close_due(&mut self, now_ms: i64) -> Vec<Periodic> {
+    /// Closes buckets whose time has come, in that order, and forgets idle series.
+    /// It stops after the bucket with which there are `enough` results, to be called again.
+    pub fn close_due(&mut self, now_ms: i64, enough: usize) -> Vec<Periodic> {
         let mut results = Vec::new();
-        while self.due.peek().is_some_and(|due| due.0.closes_ms <= now_ms) {
+        while results.len() < enough && self.due.peek().is_some_and(|due| due.0.closes_ms <= now_ms) {
             self.close_next(&mut results);
         }
         if now_ms >= self.next_sweep_ms {
@@ -227,10 +228,10 @@ impl Aggregator {
         results
     }
 
-    /// Closes all buckets before their time.
-    pub fn flush(&mut self) -> Vec<Periodic> {
+    /// Closes buckets before their time, until there are none or `enough` results.
+    pub fn flush(&mut self, enough: usize) -> Vec<Periodic> {
         let mut results = Vec::new();
-        while !self.due.is_empty() {
+        while results.len() < enough && !self.due.is_empty() {
             self.close_next(&mut results);
         }
         results

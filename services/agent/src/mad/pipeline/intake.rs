@@ -1,10 +1,14 @@
 //! The bounded way from sources into a pipeline.
 
+use std::sync::Arc;
+
 use tidegate_mad::Record;
+use tidegate_mad::transform::Transforms;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::PipelineMetrics;
+use super::task::unix_ms;
 
 /// Batches that wait for the aggregator. A source that can wait does so when
 /// all places are taken; one that cannot (UDP) loses the batch, which is counted.
@@ -14,6 +18,7 @@ pub(super) const PLACES: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Intake {
     batches: mpsc::Sender<Vec<Record>>,
+    transforms: Arc<Transforms>,
     metrics: PipelineMetrics,
 }
 
@@ -35,7 +40,23 @@ impl Intake {
     /// An intake and the end that the pipeline reads.
     pub fn new(metrics: PipelineMetrics) -> (Self, mpsc::Receiver<Vec<Record>>) {
         let (batches, receiver) = mpsc::channel(PLACES);
-        (Self { batches, metrics }, receiver)
+        (Self { batches, transforms: Arc::default(), metrics }, receiver)
+    }
+
+    /// The same pipeline for a source with wrappers, which work where the source does.
+    #[must_use]
+    pub fn through(&self, transforms: Transforms) -> Self {
+        Self { transforms: Arc::new(transforms), ..self.clone() }
+    }
+
+    fn transform(&self, records: Vec<Record>) -> Vec<Record> {
+        if self.transforms.is_empty() {
+            return records;
+        }
+        let (records, discarded) = self.transforms.apply(records, unix_ms());
+        self.metrics.discarded_kinds.inc_by(discarded.kinds);
+        self.metrics.discarded_tags.inc_by(discarded.tags);
+        records
     }
 
     /// Hands `records` on, waiting while the pipeline has no room.
@@ -43,6 +64,7 @@ impl Intake {
     /// # Errors
     /// [`Closed`] when the pipeline has been stopped.
     pub async fn send(&self, records: Vec<Record>) -> Result<(), Closed> {
+        let records = self.transform(records);
         if records.is_empty() {
             return Ok(());
         }
@@ -57,6 +79,7 @@ impl Intake {
     /// # Errors
     /// [`Refused`] when nothing was taken.
     pub fn try_send(&self, records: Vec<Record>) -> Result<(), Refused> {
+        let records = self.transform(records);
         if records.is_empty() {
             return Ok(());
         }

@@ -1,4 +1,8 @@
-use tidegate_mad::{Dimensions, Kind, Metric, Quantity, Record};
+use std::collections::BTreeMap;
+
+use tidegate_mad::config::{DropSet, Transform};
+use tidegate_mad::transform::Transforms;
+use tidegate_mad::{Dimensions, JavaRegex, Kind, Metric, Quantity, Record};
 
 use super::{Closed, Intake, PLACES, Refused};
 use crate::mad::pipeline::Metrics;
@@ -48,4 +52,20 @@ async fn an_empty_batch_takes_no_place() {
     intake.send(Vec::new()).await.unwrap();
     intake.try_send(Vec::new()).unwrap();
     assert!(receiver.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn what_one_source_sends_passes_its_own_wrappers() {
+    let (intake, mut receiver) = Intake::new(Metrics::default().of("p"));
+    let set = DropSet { metric_pattern: JavaRegex::new(".*").unwrap(), remove_dimensions: vec!["pod".into()] };
+    let wrapped = intake.through(Transforms::new(vec![Transform::TagDropping(vec![set])], BTreeMap::new()));
+    let with_pod = || vec![Record { dimensions: [("pod", "p")].into_iter().collect(), ..record() }];
+    wrapped.send(with_pod()).await.unwrap();
+    wrapped.try_send(with_pod()).unwrap();
+    intake.send(with_pod()).await.unwrap();
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        left.push(receiver.recv().await.unwrap()[0].dimensions.len());
+    }
+    assert_eq!(left, [0, 0, 1]);
 }

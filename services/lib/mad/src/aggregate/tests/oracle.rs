@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Aggregator, Config, Limits, statistics};
+use super::{Aggregator, Config, ENOUGH, Limits, statistics};
 use crate::{Dimensions, Histogram, Kind, Metric, Periodic, Quantity, Record, Statistic, Unit};
 
 const PERIODS_MS: [u64; 3] = [1_000, 60_000, 7_000];
@@ -214,14 +214,14 @@ proptest! {
                 }
                 Step::Wait(wait_ms) => {
                     now_ms += wait_ms;
-                    let (mut ours, mut theirs) = (lines(&aggregator.close_due(now_ms)), naive.close(now_ms));
+                    let (mut ours, mut theirs) = (lines(&aggregator.close_due(now_ms, ENOUGH)), naive.close(now_ms));
                     ours.sort();
                     theirs.sort();
                     prop_assert_eq!(ours, theirs);
                 }
             }
         }
-        let (mut ours, mut theirs) = (lines(&aggregator.flush()), naive.close(i64::MAX));
+        let (mut ours, mut theirs) = (lines(&aggregator.flush(ENOUGH)), naive.close(i64::MAX));
         ours.sort();
         theirs.sort();
         prop_assert_eq!(ours, theirs);
