@@ -10,6 +10,7 @@ pub mod config;
 mod dimensions;
 pub mod emit;
 mod java_regex;
+pub mod parse;
 mod periodic;
 mod record;
 mod statistic;

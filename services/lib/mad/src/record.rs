@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Dimensions, Quantity};
+use crate::{Dimensions, Quantity, Unit};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -40,6 +40,9 @@ pub struct Histogram {
     pub min: f64,
     pub max: f64,
     pub sum: f64,
+    /// Of all of these. A client's buckets are in it too, but nobody tells so: the
+    /// percentiles that are read from them have none.
+    pub unit: Option<Unit>,
 }
 
 impl Histogram {

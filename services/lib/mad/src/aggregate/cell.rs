@@ -12,6 +12,8 @@ pub struct Cell {
     min: f64,
     max: f64,
     unit: Option<Unit>,
+    /// Of what is in the buckets: a client's have none, whatever its sum has.
+    bucket_unit: Option<Unit>,
     /// Whether `sum`, `min` and `max` have begun: the first value is taken as it is.
     begun: bool,
     buckets: Option<Box<Buckets>>,
@@ -40,6 +42,7 @@ impl Cell {
                 self.take(sample.value, sample.value, sample.value);
                 if let Some(buckets) = &mut self.buckets {
                     buckets.record(sample.value);
+                    self.bucket_unit = self.bucket_unit.or(sample.unit);
                 }
             } else {
                 refused += 1;
@@ -47,7 +50,7 @@ impl Cell {
         }
         for histogram in &metric.histograms {
             let count = histogram.entries.values().fold(0u64, |sum, count| sum.wrapping_add(*count));
-            if self.accepts(None, plan) {
+            if self.accepts(histogram.unit, plan) {
                 // The client's count passes through a double.
                 self.count = self.count.wrapping_add(count as i64 as f64 as i64);
                 self.take(histogram.sum, histogram.min, histogram.max);
@@ -85,7 +88,7 @@ impl Cell {
     }
 
     pub fn finish(self, plan: &Plan) -> Results {
-        let Self { count, sum, min, max, unit, buckets, .. } = self;
+        let Self { count, sum, min, max, unit, bucket_unit, buckets, .. } = self;
         let finished = buckets.map(|buckets| buckets.finish());
         let count = count as f64;
         let compute = |statistic: Statistic| {
@@ -97,7 +100,9 @@ impl Cell {
                 Statistic::Min => min,
                 Statistic::Max => max,
                 _ => match (statistic.percentile(), &finished) {
-                    (Some(percentile), Some(finished)) => finished.percentile(percentile),
+                    (Some(percentile), Some(finished)) => {
+                        return Quantity { value: finished.percentile(percentile), unit: bucket_unit };
+                    }
                     // A percentile depends on the histogram, so the plan has it.
                     _ => 0.0,
                 },
@@ -113,7 +118,8 @@ impl Cell {
                 asked_for: *asked_for,
             })
             .collect();
-        let histogram = finished.map(|finished| Histogram { entries: finished.into_entries(), min, max, sum });
+        let histogram = finished.map(|finished| Histogram { entries: finished.into_entries(), min, max, sum, unit });
+        let unit = if histogram.is_some() { bucket_unit } else { unit };
         Results { statistics, unit, histogram }
     }
 }

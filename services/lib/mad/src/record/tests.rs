@@ -8,6 +8,7 @@ fn buckets_come_in_the_order_of_their_values() {
         min: f64::NAN,
         max: f64::NAN,
         sum: f64::NAN,
+        unit: None,
     };
     let order: Vec<u64> = histogram.by_value().map(|(bound, _)| bound.to_bits()).collect();
     let expected = [f64::NEG_INFINITY, -4.0, -2.0, -0.0, 0.0, 3.0, f64::INFINITY, f64::NAN, -f64::NAN];

@@ -114,8 +114,13 @@ fn of_two_kinds_the_later_one_is_discarded_and_counted() {
 #[test]
 fn what_clients_have_aggregated_merges_too() {
     let with = |value: f64| {
-        let histogram =
-            Histogram { entries: BTreeMap::from([(value.to_bits(), 1)]), min: value, max: value, sum: value };
+        let histogram = Histogram {
+            entries: BTreeMap::from([(value.to_bits(), 1)]),
+            min: value,
+            max: value,
+            sum: value,
+            unit: None,
+        };
         Metric { histograms: vec![histogram], ..gauge(&[value]) }
     };
     let pair = record(&[], &[("m1", with(1.0)), ("m2", with(2.0))]);

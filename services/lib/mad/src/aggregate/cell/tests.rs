@@ -76,7 +76,7 @@ fn a_mere_count_does_not_look_at_units() {
 #[test]
 fn what_a_client_has_aggregated_counts_after_the_samples() {
     let entries = BTreeMap::from([(10.0f64.to_bits(), 3), ((-2.0f64).to_bits(), 2)]);
-    let histogram = Histogram { entries, min: -2.0, max: 10.1, sum: 26.3 };
+    let histogram = Histogram { entries, min: -2.0, max: 10.1, sum: 26.3, unit: None };
     let mut both = plain(&[5.0]);
     both.histograms.push(histogram);
     let (results, _) = run(&[ALL.as_slice(), &[Statistic::Median]].concat(), &[both]);
@@ -90,7 +90,8 @@ fn what_a_client_has_aggregated_counts_after_the_samples() {
 
 #[test]
 fn a_histogram_without_a_unit_does_not_join_samples_that_have_one() {
-    let histogram = Histogram { entries: BTreeMap::from([(1.0f64.to_bits(), 4)]), min: 1.0, max: 1.0, sum: 4.0 };
+    let histogram =
+        Histogram { entries: BTreeMap::from([(1.0f64.to_bits(), 4)]), min: 1.0, max: 1.0, sum: 4.0, unit: None };
     let both = metric(&[Quantity { value: 1.0, unit: Some(Unit::Second) }], vec![histogram]);
     let (results, refused) = run(&ALL, &[both]);
     assert_eq!((value(&results, Statistic::Count).value, refused), (1.0, 4));
@@ -98,8 +99,23 @@ fn a_histogram_without_a_unit_does_not_join_samples_that_have_one() {
 
 #[test]
 fn an_empty_histogram_has_no_mean() {
-    let nothing = Histogram { entries: BTreeMap::new(), min: 0.0, max: 0.0, sum: 0.0 };
+    let nothing = Histogram { entries: BTreeMap::new(), min: 0.0, max: 0.0, sum: 0.0, unit: None };
     let (results, _) = run(&[ALL.as_slice(), &[Statistic::Tp99]].concat(), &[metric(&[], vec![nothing])]);
     assert!(value(&results, Statistic::Mean).value.is_nan());
     assert_eq!(value(&results, Statistic::Tp99).value, 0.0);
+}
+
+#[test]
+fn a_clients_histogram_with_a_unit_gives_it_to_all_but_the_percentiles() {
+    let entries = BTreeMap::from([(0.5f64.to_bits(), 4)]);
+    let histogram = Histogram { entries, min: 0.25, max: 0.75, sum: 2.0, unit: Some(Unit::Second) };
+    let (results, refused) = run(&[ALL.as_slice(), &[Statistic::Median]].concat(), &[metric(&[], vec![histogram])]);
+    let second = |value| Quantity { value, unit: Some(Unit::Second) };
+    assert_eq!(refused, 0);
+    assert_eq!(value(&results, Statistic::Sum), second(2.0));
+    assert_eq!(value(&results, Statistic::Mean), second(0.5));
+    assert_eq!(value(&results, Statistic::Max), second(0.75));
+    assert_eq!(value(&results, Statistic::Count), Quantity::plain(4.0));
+    assert_eq!(value(&results, Statistic::Median), Quantity::plain(0.5));
+    assert_eq!(results.unit, None);
 }

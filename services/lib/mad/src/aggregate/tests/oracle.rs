@@ -176,7 +176,7 @@ fn metric() -> impl Strategy<Value = (Box<str>, Metric)> {
             for value in &values {
                 *entries.entry(cut(*value).to_bits()).or_insert(0) += 1;
             }
-            let histogram = Histogram { entries, min: values[0], max: values[0], sum: values.iter().sum() };
+            let histogram = Histogram { entries, min: values[0], max: values[0], sum: values.iter().sum(), unit: None };
             return (name.into(), Metric { kind, samples: Vec::new(), histograms: vec![histogram] });
         }
         let samples = values.into_iter().map(|value| Quantity { value, unit }).collect();

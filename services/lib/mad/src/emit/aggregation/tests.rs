@@ -38,7 +38,13 @@ fn a_timer_is_the_frame_that_the_java_daemon_sends() {
             computed(Statistic::Tp99, 4.5, unit, true),
         ],
         unit,
-        histogram: Some(Histogram { entries: BTreeMap::from([(4.5f64.to_bits(), 1)]), min: 4.5, max: 4.5, sum: 4.5 }),
+        histogram: Some(Histogram {
+            entries: BTreeMap::from([(4.5f64.to_bits(), 1)]),
+            min: 4.5,
+            max: 4.5,
+            sum: 4.5,
+            unit: None,
+        }),
     };
     let expected = [
         "0000011f040a01731201631a02746d2204505431532a14323032362d31312d32315431323a31313a33305a32160a0373",

@@ -22,7 +22,7 @@ fn a_result_is_one_object() {
             computed(Statistic::Histogram, 1.0, None, true),
         ],
         unit,
-        histogram: Some(Histogram { entries, min: -1.0, max: 4.5, sum: 8.0 }),
+        histogram: Some(Histogram { entries, min: -1.0, max: 4.5, sum: 8.0, unit: None }),
     };
     let mut out = String::new();
     result(&mut out, &periodic);

@@ -1,0 +1,50 @@
+//! Version 1.
+
+use tidegate_proto::mad::client_v1::{CompoundUnit, Entry, MetricEntry, RecordSet};
+
+use super::{Pair, SCALES, TYPES, check_id, decode, dimensions, entry, record, unit};
+use crate::parse::ParseError;
+use crate::parse::units::{InputUnit, quantity};
+use crate::{Kind, Metric, Record};
+
+const FORMAT: &str = "a ClientV1 record set";
+
+impl Pair for Entry {
+    fn pair(&self) -> (&str, &str) {
+        (&self.name, &self.value)
+    }
+}
+
+/// # Errors
+/// [`ParseError::Unexpected`] for an id that is no UUID, else
+/// [`ParseError::Malformed`].
+pub fn parse(body: &[u8]) -> Result<Vec<Record>, ParseError> {
+    let set: RecordSet = decode(FORMAT, body)?;
+    let one = |raw: tidegate_proto::mad::client_v1::Record| {
+        check_id(FORMAT, &raw.id)?;
+        dimensions(FORMAT, &raw.annotations)?;
+        let own = dimensions(FORMAT, &raw.dimensions)?;
+        let mut metrics = Vec::with_capacity(raw.counters.len() + raw.timers.len() + raw.gauges.len());
+        for (kind, entries) in [(Kind::Counter, raw.counters), (Kind::Timer, raw.timers), (Kind::Gauge, raw.gauges)] {
+            for entry in entries {
+                metrics.push(metric(kind, entry)?);
+            }
+        }
+        record(FORMAT, raw.end, own, metrics)
+    };
+    set.records.into_iter().map(one).collect()
+}
+
+fn metric(kind: Kind, entry: MetricEntry) -> Result<(Box<str>, Metric), ParseError> {
+    let samples = entry.samples.iter().map(|sample| Ok(quantity(sample.value, input_unit(sample.unit.as_ref())?)));
+    let samples = samples.collect::<Result<_, ParseError>>()?;
+    Ok((entry.name.into(), Metric { kind, samples, histograms: Vec::new() }))
+}
+
+/// Of the first numerator. A scale of 0, which is that of none as well, is YOCTO.
+fn input_unit(compound: Option<&CompoundUnit>) -> Result<Option<InputUnit>, ParseError> {
+    let Some(first) = compound.and_then(|compound| compound.numerator.first()) else { return Ok(None) };
+    let Some(kind) = entry(&TYPES, first.r#type) else { return Ok(None) };
+    // Numbers that are unknown, and UNIT, which is the last one, scale nothing.
+    unit(FORMAT, kind, entry(&SCALES, first.scale).unwrap_or_default()).map(Some)
+}
