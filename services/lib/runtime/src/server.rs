@@ -1,5 +1,5 @@
-//! The ports of a process: one for HTTP/1.1, one for gRPC (HTTP/2 in the
-//! clear). Both bound what a client can hold: connections, streams, the time
+//! The ports of a process: for HTTP/1.1, for gRPC (HTTP/2 in the clear), or for
+//! both, with TLS or without. All bound what a client can hold: connections, streams, the time
 //! to send a header, a body and each piece of it, the time to take an answer.
 
 mod body;
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 pub use body::BodyError;
@@ -69,6 +70,8 @@ pub enum Protocol {
     Http,
     /// HTTP/2 with prior knowledge, as gRPC clients speak it.
     Grpc,
+    /// Whichever of the two a client begins with.
+    Either,
 }
 
 impl Protocol {
@@ -76,6 +79,7 @@ impl Protocol {
         match self {
             Protocol::Http => "http",
             Protocol::Grpc => "grpc",
+            Protocol::Either => "either",
         }
     }
 }
@@ -150,11 +154,24 @@ impl Server {
     /// # Errors
     /// None today; the type fits `Tasks::spawn`.
     pub async fn serve(self, cancel: CancellationToken) -> Result<(), Infallible> {
+        self.serve_on(None, cancel).await
+    }
+
+    /// As [`Server::serve`], with TLS; the protocol is what is agreed upon there.
+    ///
+    /// # Errors
+    /// None today; the type fits `Tasks::spawn`.
+    pub async fn serve_tls(self, tls: TlsAcceptor, cancel: CancellationToken) -> Result<(), Infallible> {
+        self.serve_on(Some(tls), cancel).await
+    }
+
+    async fn serve_on(self, tls: Option<TlsAcceptor>, cancel: CancellationToken) -> Result<(), Infallible> {
         let port = Port { port: self.protocol.name() };
         let open = self.metrics.open.get_or_create_owned(&port);
         let refused = self.metrics.refused.get_or_create_owned(&port);
         let refused_requests = self.metrics.refused_requests.get_or_create_owned(&port);
-        let connection = Connection::new(self.protocol, self.router, &self.limits, refused_requests, cancel.clone());
+        let connection =
+            Connection::new(self.protocol, self.router, &self.limits, tls, refused_requests, cancel.clone());
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -186,7 +203,7 @@ impl Server {
 async fn turn_away(mut stream: TcpStream, protocol: Protocol) {
     const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
         Content-Type: text/plain\r\nContent-Length: 26\r\n\r\ntoo many open connections\n";
-    if protocol == Protocol::Http {
+    if protocol != Protocol::Grpc {
         // A fresh socket's send buffer takes this at once.
         tokio::time::timeout(Duration::from_millis(10), stream.write_all(ANSWER)).await.ok();
     }

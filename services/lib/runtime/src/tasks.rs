@@ -69,6 +69,21 @@ impl Tasks {
         self.cancel.cancel();
     }
 
+    /// Waits, `limit` at most, until all tasks have ended by themselves; stops them then.
+    pub async fn finish(mut self, limit: Duration) -> Result<(), TaskError> {
+        let all = async {
+            for (_, handle) in &mut self.running {
+                // How it ended is told elsewhere.
+                handle.await.ok();
+            }
+        };
+        if tokio::time::timeout(limit, all).await.is_ok() {
+            return Ok(());
+        }
+        self.running.retain(|(_, handle)| !handle.is_finished());
+        self.stop(limit).await
+    }
+
     /// Cancels all tasks and waits for them, `limit` at most in all.
     pub async fn stop(self, limit: Duration) -> Result<(), TaskError> {
         self.cancel.cancel();

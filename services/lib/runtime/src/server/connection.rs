@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,8 +20,10 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prometheus_client::metrics::counter::Counter;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
 use tower::Service;
@@ -43,6 +46,21 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// A peer that answers pings is never silent this long.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// What a connection can be made of.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
+
+/// Why a connection ended before its time.
+#[derive(Debug, thiserror::Error)]
+enum ConnectionError {
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the client did not begin in time")]
+    Timeout(#[from] tokio::time::error::Elapsed),
+}
+
 #[derive(Clone)]
 pub struct Connection {
     protocol: Protocol,
@@ -51,6 +69,7 @@ pub struct Connection {
     body_times: Times,
     write_timeout: Duration,
     max_streams: u32,
+    tls: Option<TlsAcceptor>,
     /// Of all connections.
     requests: Arc<Semaphore>,
     refused: Counter,
@@ -62,6 +81,7 @@ impl Connection {
         protocol: Protocol,
         router: Router,
         limits: &Limits,
+        tls: Option<TlsAcceptor>,
         refused: Counter,
         cancel: CancellationToken,
     ) -> Self {
@@ -73,6 +93,7 @@ impl Connection {
             body_times: Times { pause: Duration::from_secs(pause), whole: Duration::from_secs(whole) },
             write_timeout: Duration::from_secs(limits.write_timeout_seconds),
             max_streams: limits.max_concurrent_streams,
+            tls,
             requests: Arc::new(Semaphore::new(limits.max_open_requests.min(Semaphore::MAX_PERMITS))),
             refused,
             cancel,
@@ -82,16 +103,39 @@ impl Connection {
     pub async fn run(self, stream: TcpStream, peer: SocketAddr) {
         // Answers are small; waiting to fill a segment only delays them.
         stream.set_nodelay(true).ok();
-        let ended = match self.protocol {
-            Protocol::Http => self.http(stream, peer).await,
-            Protocol::Grpc => self.grpc(stream, peer).await,
+        let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
+        let ended = match &self.tls {
+            Some(tls) => self.run_tls(tls, stream, info).await,
+            None => self.run_clear(stream, info).await,
         };
         if let Err(error) = ended {
             tracing::debug!(%peer, %error, "connection ended early");
         }
     }
 
-    async fn http(&self, stream: TcpStream, peer: SocketAddr) -> hyper::Result<()> {
+    async fn run_clear(&self, stream: TcpStream, info: TcpConnectInfo) -> Result<(), ConnectionError> {
+        let grpc = match self.protocol {
+            Protocol::Http => false,
+            Protocol::Grpc => true,
+            Protocol::Either => tokio::select! {
+                begins = tokio::time::timeout(self.header_timeout, begins_with_http2(&stream)) => begins??,
+                () = self.cancel.cancelled() => return Ok(()),
+            },
+        };
+        Ok(if grpc { self.grpc(stream, info).await } else { self.http(stream, info).await }?)
+    }
+
+    async fn run_tls(&self, tls: &TlsAcceptor, stream: TcpStream, info: TcpConnectInfo) -> Result<(), ConnectionError> {
+        let stream = tokio::select! {
+            stream = tokio::time::timeout(self.header_timeout, tls.accept(stream)) => stream??,
+            () = self.cancel.cancelled() => return Ok(()),
+        };
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let grpc = self.protocol == Protocol::Grpc || http2 && self.protocol == Protocol::Either;
+        Ok(if grpc { self.grpc(stream, info).await } else { self.http(stream, info).await }?)
+    }
+
+    async fn http(&self, stream: impl Stream, info: TcpConnectInfo) -> hyper::Result<()> {
         let io = TokioIo::new(Guarded::new(stream, None, self.write_timeout));
         let mut builder = http1::Builder::new();
         builder
@@ -99,12 +143,13 @@ impl Connection {
             .header_read_timeout(self.header_timeout)
             .max_buf_size(MAX_HEADER_BYTES as usize)
             .half_close(false);
-        let connection = builder.serve_connection(io, service_fn(|request| self.answer(request, peer, None)));
-        self.until_done(pin!(connection), http1::Connection::graceful_shutdown).await
+        let this = self.clone();
+        let service = service_fn(move |request| this.answer(request, info.clone(), Protocol::Http));
+        let connection = builder.serve_connection(io, service).with_upgrades();
+        self.until_done(pin!(connection), http1::UpgradeableConnection::graceful_shutdown).await
     }
 
-    async fn grpc(&self, stream: TcpStream, peer: SocketAddr) -> hyper::Result<()> {
-        let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
+    async fn grpc(&self, stream: impl Stream, info: TcpConnectInfo) -> hyper::Result<()> {
         let io = TokioIo::new(Guarded::new(stream, Some(SILENCE), self.write_timeout));
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
@@ -118,7 +163,7 @@ impl Connection {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
         let this = self.clone();
-        let service = service_fn(move |request| this.answer(request, peer, Some(info.clone())));
+        let service = service_fn(move |request| this.answer(request, info.clone(), Protocol::Grpc));
         let connection = builder.serve_connection(io, service);
         self.until_done(pin!(connection), http2::Connection::graceful_shutdown).await
     }
@@ -137,13 +182,15 @@ impl Connection {
     fn answer(
         &self,
         request: http::Request<Incoming>,
-        peer: SocketAddr,
-        info: Option<TcpConnectInfo>,
+        info: TcpConnectInfo,
+        protocol: Protocol,
     ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + Send + use<> {
         let open = Arc::clone(&self.requests).try_acquire_owned().map(|open| {
             let mut request = request.map(|body| Body::new(TimedBody::new(body, self.body_times)));
-            request.extensions_mut().insert(ConnectInfo(peer));
-            if let Some(info) = info {
+            if let Some(peer) = info.remote_addr {
+                request.extensions_mut().insert(ConnectInfo(peer));
+            }
+            if protocol == Protocol::Grpc {
                 request.extensions_mut().insert(info);
             }
             // A router is always ready.
@@ -152,7 +199,6 @@ impl Connection {
         if open.is_err() {
             self.refused.inc();
         }
-        let protocol = self.protocol;
         async move {
             match open {
                 Ok((_open, answering)) => answering.await,
@@ -162,10 +208,27 @@ impl Connection {
     }
 }
 
+/// Whether the client speaks HTTP/2 from the first byte on.
+async fn begins_with_http2(stream: &TcpStream) -> io::Result<bool> {
+    // No method of HTTP/1.1 begins so.
+    const PREFACE: &[u8] = b"PRI";
+    let mut begin = [0; PREFACE.len()];
+    loop {
+        let count = stream.peek(&mut begin).await?;
+        if count == PREFACE.len() || count == 0 || begin[..count] != PREFACE[..count] {
+            return Ok(begin == PREFACE);
+        }
+        // A part of it only; peeking again would tell the same at once.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 fn turn_away(protocol: Protocol) -> http::Response<Body> {
     const WHY: &str = "too many open requests; try again";
     match protocol {
-        Protocol::Http => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], format!("{WHY}\n")).into_response(),
+        Protocol::Http | Protocol::Either => {
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], format!("{WHY}\n")).into_response()
+        }
         Protocol::Grpc => tonic::Status::unavailable(WHY).into_http::<tonic::body::Body>().map(Body::new),
     }
 }

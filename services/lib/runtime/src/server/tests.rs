@@ -198,3 +198,35 @@ async fn requests_that_never_finish_do_not_hold_the_process() {
     let ended = tokio::time::timeout(Duration::from_secs(5), running.server).await;
     ended.expect("in time").expect("ends").expect("well");
 }
+
+async fn start_either(router: Router) -> Running {
+    let listener = listen("http.listen", "127.0.0.1:0".parse().expect("an address")).await.expect("listens");
+    let address = listener.local_addr().expect("an address");
+    let cancel = CancellationToken::new();
+    let metrics = ServerMetrics::default();
+    let server = Server { listener, protocol: Protocol::Either, router, limits: hasty(), metrics };
+    Running { address, cancel: cancel.clone(), server: tokio::spawn(server.serve(cancel)) }
+}
+
+#[tokio::test]
+async fn one_port_takes_both_protocols() {
+    let running = start_either(Router::new().route("/", post(echo))).await;
+    let answer = talk(running.address, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("3 bytes"), "{answer}");
+
+    let mut client = TcpStream::connect(running.address).await.expect("connects");
+    // The preface in two pieces, then empty settings.
+    client.write_all(b"PR").await.expect("sends");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    client.write_all(b"I * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("sends");
+    let mut frame = [0; 9];
+    client.read_exact(&mut frame).await.expect("a frame");
+    assert_eq!(frame[3], 4, "settings: {frame:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_cut_off_from_either() {
+    let running = start_either(Router::new()).await;
+    assert_eq!(talk(running.address, "").await, "");
+    assert_eq!(talk(running.address, "PR").await, "");
+}

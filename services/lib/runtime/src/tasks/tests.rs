@@ -41,3 +41,24 @@ async fn a_task_that_does_not_stop_is_named() {
     let error = tasks.stop(Duration::from_secs(1)).await.expect_err("is stuck");
     assert_eq!(error.to_string(), "task deaf did not stop within 1 s");
 }
+
+#[tokio::test]
+async fn finish_waits_for_the_natural_end_and_then_insists() {
+    let (mut tasks, _failed) = tasks();
+    let (done, finished) = tokio::sync::oneshot::channel();
+    tasks.spawn("short", |cancel| async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        done.send(cancel.is_cancelled()).ok();
+        Ok::<(), String>(())
+    });
+    tasks.finish(Duration::from_secs(10)).await.expect("ends");
+    assert_eq!(finished.await, Ok(false), "nobody cancelled it");
+
+    let (mut tasks, _failed) = self::tasks();
+    tasks.spawn("ended", |_| async { Ok::<(), String>(()) });
+    tasks.spawn("endless", |cancel| async move {
+        cancel.cancelled().await;
+        Ok::<(), String>(())
+    });
+    tasks.finish(Duration::from_millis(50)).await.expect("stops when cancelled");
+}
