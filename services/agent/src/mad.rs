@@ -4,3 +4,4 @@
 pub mod feed;
 pub mod pipeline;
 pub mod sink;
+pub mod source;

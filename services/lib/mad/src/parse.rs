@@ -10,9 +10,12 @@ mod lenient_json;
 mod number;
 pub mod otlp;
 pub mod prometheus;
+pub mod query_log;
 pub mod statsd;
 pub mod telegraf;
 mod units;
+
+use tidegate_codec::ingest::Encoding;
 
 use crate::{Dimensions, Kind, Metric, Quantity, Record};
 
@@ -45,6 +48,22 @@ impl ParseError {
             Self::Unexpected { .. } => 500,
         }
     }
+}
+
+/// The body of a request whose `Content-Encoding` is `encoding`, at most
+/// `limit_bytes` of it. (The Java daemon takes no notice of that header.)
+///
+/// # Errors
+/// [`ParseError::Malformed`].
+pub fn decompress<'a>(
+    encoding: Option<&str>,
+    body: &'a [u8],
+    limit_bytes: usize,
+    buffer: &'a mut Vec<u8>,
+) -> Result<&'a [u8], ParseError> {
+    let decompressed = Encoding::from_header(encoding)
+        .and_then(|encoding| tidegate_codec::ingest::decompress(encoding, body, limit_bytes, buffer));
+    decompressed.map_err(|error| ParseError::malformed("a body that can be decompressed", error))
 }
 
 /// A metric with one sample.

@@ -20,6 +20,7 @@ fn parse_by_all(bytes: &[u8]) {
     if let Ok(compressed) = snap::raw::Encoder::new().compress_vec(bytes) {
         let _ = prometheus::parse(&prometheus, &compressed, 1 << 16);
     }
+    let _ = query_log::parse(bytes);
     if let Ok(request) = ExportMetricsServiceRequest::decode(bytes) {
         let _ = otlp::parse(&request);
     }
