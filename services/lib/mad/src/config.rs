@@ -5,6 +5,7 @@
 //! Types of our own, beside those of Java, are named `tidegate.…`.
 
 mod daemon;
+mod describe;
 mod fields;
 mod iso8601;
 mod load;
@@ -18,7 +19,7 @@ mod value;
 use std::fmt;
 
 pub use daemon::{Daemon, MonitoringSink};
-pub use load::{LoadError, Loaded, load_daemon, load_pipeline};
+pub use load::{File, LoadError, Loaded, load_any, load_daemon, load_pipeline};
 pub use parser::{GraphiteParser, JsonParser, Parser, PrometheusParser, TelegrafParser, TimestampUnit};
 pub use pipeline::Pipeline;
 pub use sink::{
@@ -93,6 +94,3 @@ impl fmt::Debug for Properties {
         f.debug_map().entries(self.iter().map(|(name, value)| (name, if hidden(name) { "…" } else { value }))).finish()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -23,7 +23,6 @@ const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[derive(Clone)]
 struct Admin {
-    registry: Arc<Registry>,
     health: Health,
     version: &'static str,
     started: Instant,
@@ -31,19 +30,24 @@ struct Admin {
 
 /// The routes; `version` is the process's.
 pub fn router(registry: Arc<Registry>, health: Health, version: &'static str) -> Router {
-    let admin = Admin { registry, health, version, started: Instant::now() };
+    let admin = Admin { health, version, started: Instant::now() };
     Router::new()
-        .route("/metrics", get(metrics))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/health", get(health_of_all))
         .with_state(admin)
+        .merge(metrics_page(registry))
+}
+
+/// `/metrics` alone.
+pub fn metrics_page(registry: Arc<Registry>) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(registry)
 }
 
 /// OpenMetrics to those who ask for it, the older text format otherwise.
-async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+async fn metrics(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> Response {
     let mut page = String::new();
-    if let Err(error) = text::encode(&mut page, &admin.registry) {
+    if let Err(error) = text::encode(&mut page, &registry) {
         tracing::error!(%error, "metrics cannot be written");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }

@@ -31,6 +31,8 @@ pub struct Daemon {
     /// Whether OTLP over gRPC is served on the HTTP port.
     pub open_telemetry_routes: bool,
     pub log_dead_letters: bool,
+    /// `otlpGrpcPort`, a key of our own: where OTLP over gRPC is served besides, if a pipeline takes it.
+    pub otlp_grpc_port: u16,
 }
 
 /// A place that takes what the daemon measures of itself, as records of version 3.
@@ -82,6 +84,7 @@ impl Daemon {
                 }
             },
             log_dead_letters: fields.or("logDeadLetters", false)?,
+            otlp_grpc_port: fields.port_or("otlpGrpcPort", 4317)?,
         })
     }
 }

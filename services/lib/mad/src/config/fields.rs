@@ -243,10 +243,32 @@ impl<T: Read> Read for Vec<(JavaRegex, T)> {
     }
 }
 
+/// Lists are joined by commas; a key with dots that HOCON has taken apart is put together again.
 impl Read for Properties {
     fn read(value: &Value, at: &str) -> Result<Self, Problem> {
-        Vec::<(String, String)>::read(value, at).map(|pairs| pairs.into_iter().collect())
+        let Value::Object(entries) = value else { return Err(unexpected(value, at, "an object")) };
+        let mut pairs = Vec::with_capacity(entries.len());
+        flatten(entries, "", at, &mut pairs)?;
+        Ok(pairs.into_iter().collect())
     }
+}
+
+fn flatten(
+    entries: &[(Box<str>, Value)],
+    prefix: &str,
+    at: &str,
+    pairs: &mut Vec<(String, String)>,
+) -> Result<(), Problem> {
+    for (key, value) in entries {
+        let (name, at) = (format!("{prefix}{key}"), key_at(at, key));
+        match value {
+            Value::Null => {}
+            Value::Object(entries) => flatten(entries, &format!("{name}."), &at, pairs)?,
+            Value::List(_) => pairs.push((name, Vec::<String>::read(value, &at)?.join(","))),
+            other => pairs.push((name, String::read(other, &at)?)),
+        }
+    }
+    Ok(())
 }
 
 /// A set of Java: the first of equal ones stands.

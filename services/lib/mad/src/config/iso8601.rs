@@ -46,6 +46,26 @@ pub(super) fn from_number(text: &str) -> Result<Duration, &'static str> {
 const NEGATIVE: &str = "a duration below zero";
 const TOO_LONG: &str = "too long a duration";
 
+/// As `Duration.toString` of Java: the largest unit is the hour.
+pub(super) fn format(duration: Duration) -> String {
+    let (hours, minutes, seconds) = (duration.as_secs() / 3600, duration.as_secs() / 60 % 60, duration.as_secs() % 60);
+    let mut text = String::from("PT");
+    if hours > 0 {
+        text += &format!("{hours}H");
+    }
+    if minutes > 0 {
+        text += &format!("{minutes}M");
+    }
+    let nanos = duration.subsec_nanos();
+    if nanos > 0 {
+        text += format!("{seconds}.{nanos:09}").trim_end_matches('0');
+        text.push('S');
+    } else if seconds > 0 || text == "PT" {
+        text += &format!("{seconds}S");
+    }
+    text
+}
+
 fn from_nanos(nanos: i128) -> Result<Duration, &'static str> {
     if nanos < 0 {
         return Err(NEGATIVE);
@@ -123,6 +143,13 @@ mod tests {
         }
         assert_eq!(parse("-PT1S"), Err(NEGATIVE));
         assert_eq!(parse("PT999999999999999999H"), Err(TOO_LONG));
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in ["PT0S", "PT1S", "PT0.5S", "PT1M", "PT24H", "PT1H30M", "PT1M0.25S", "PT2H3M4S"] {
+            assert_eq!(format(parse(text).unwrap()), text);
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum LoadError {
     Read { path: PathBuf, error: io::Error },
     #[error("{}: {reason}", path.display())]
     Syntax { path: PathBuf, reason: String },
-    #[error("{}: {}", path.display(), problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("{}", problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect::<Vec<_>>().join("\n"))]
     Invalid { path: PathBuf, problems: Vec<Problem> },
 }
 
@@ -42,6 +42,30 @@ pub fn load_daemon(path: &Path, env: &HashMap<String, String>) -> Result<Loaded<
 /// When the file cannot be read, or Java would refuse it.
 pub fn load_pipeline(path: &Path, env: &HashMap<String, String>) -> Result<Loaded<Pipeline>, LoadError> {
     load(path, env, Pipeline::read)
+}
+
+/// One of the two kinds of files.
+#[derive(Clone, Debug, PartialEq)]
+pub enum File {
+    Daemon(Daemon),
+    Pipeline(Pipeline),
+}
+
+/// Reads a file of either kind: that of a daemon names the folder of pipelines,
+/// or at least a port.
+///
+/// # Errors
+/// As [`load_daemon`].
+pub fn load_any(path: &Path, env: &HashMap<String, String>) -> Result<Loaded<File>, LoadError> {
+    load(path, env, |value, notes| {
+        let names =
+            |key: &str| matches!(value, Value::Object(entries) if entries.iter().any(|(name, _)| **name == *key));
+        if names("pipelinesDirectory") || names("httpPort") {
+            Daemon::read(value, notes).map(File::Daemon)
+        } else {
+            Pipeline::read(value, notes).map(File::Pipeline)
+        }
+    })
 }
 
 fn load<T>(

@@ -1,10 +1,13 @@
 //! What stands in the place of a match: text with `$1` and `${name}`.
 
+use std::fmt;
+
 use super::{Captures, JavaRegex};
 
 /// The replacement of `Matcher.replaceAll`, checked against its pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JavaReplacement {
+    text: Box<str>,
     parts: Vec<Part>,
 }
 
@@ -29,7 +32,7 @@ impl JavaReplacement {
     /// # Errors
     /// When it refers to a group that the pattern does not have, or is malformed.
     pub fn new(text: &str, pattern: &JavaRegex) -> Result<Self, ReplacementError> {
-        parse(text, pattern).map(|parts| Self { parts }).map_err(|reason| ReplacementError {
+        parse(text, pattern).map(|parts| Self { text: text.into(), parts }).map_err(|reason| ReplacementError {
             replacement: text.to_owned(),
             pattern: pattern.pattern().to_owned(),
             reason,
@@ -44,6 +47,13 @@ impl JavaReplacement {
                 Part::Name(name) => captures.name(name).unwrap_or_default(),
             });
         }
+    }
+}
+
+/// As it was written.
+impl fmt::Display for JavaReplacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
     }
 }
 

@@ -2,13 +2,22 @@
 //! `${token}`, where a token is a capture, a dimension or of the environment.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::{Captures, Dimensions, JavaRegex};
 
 /// A replacement, checked against its pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
+    text: Box<str>,
     parts: Vec<Part>,
+}
+
+/// As it was written.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +53,7 @@ impl Template {
     /// # Errors
     /// When it is malformed or a token has a prefix that means nothing.
     pub fn new(text: &str, pattern: &JavaRegex) -> Result<Self, TemplateError> {
-        parse(text, pattern).map(|parts| Self { parts }).map_err(|reason| TemplateError {
+        parse(text, pattern).map(|parts| Self { text: text.into(), parts }).map_err(|reason| TemplateError {
             template: text.into(),
             pattern: pattern.pattern().into(),
             reason,
