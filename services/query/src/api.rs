@@ -1,6 +1,7 @@
 //! The Prometheus HTTP API, a file per endpoint.
 
 mod about;
+mod body;
 mod escaped;
 mod format_query;
 mod json;

@@ -24,6 +24,8 @@ pub enum Error {
     Parameter { name: &'static str, reason: String },
     #[error("the request cannot be read: {0}")]
     Request(String),
+    #[error("the body of the request exceeds {limit_bytes} bytes")]
+    BodyTooLarge { limit_bytes: usize },
     #[error("the body of the request did not arrive within {} s", limit.as_secs())]
     SlowRequest { limit: Duration },
     #[error("{0}")]
@@ -116,6 +118,7 @@ impl Error {
         match self {
             Self::Parameter { .. }
             | Self::Request(_)
+            | Self::BodyTooLarge { .. }
             | Self::Tenant(_)
             | Self::Parse(_)
             | Self::TooManyPoints { .. }

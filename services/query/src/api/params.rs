@@ -10,8 +10,8 @@ use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use tidegate_model::TenantId;
 use tidegate_promql::{Expr, Matcher};
-use tidegate_runtime::server::BodyError;
 
+use super::body;
 use super::times::{parse_duration_ms, parse_time_ms};
 use crate::error::Error;
 
@@ -34,11 +34,7 @@ impl Ask {
             Err(error) => return Err(Error::Request(error.to_string())),
         };
         let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, max_bytes).await;
-        let body = body.map_err(|error| match BodyError::time_limit(&error) {
-            Some(limit) => Error::SlowRequest { limit },
-            None => Error::Request(format!("the body is cut off or exceeds {max_bytes} bytes")),
-        })?;
+        let body = body::read(&parts.headers, body, max_bytes).await?;
         let mut pairs = form(&parts, &body)?;
         pairs.append(&mut parse_pairs(parts.uri.query().unwrap_or_default().as_bytes())?);
         let tenant = tenant(&parts.headers)?;

@@ -62,7 +62,7 @@ struct Partition {
     number: u16,
     /// Live windows are published up to here.
     watermark_ms: Option<i64>,
-    /// The store has all before this.
+    /// All that closed until then is in the store.
     stored_ms: Option<i64>,
     /// Next offset of the log to be folded, as of `stored_ms`.
     position: Option<u64>,

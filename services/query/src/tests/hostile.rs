@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::testing::{BASE_MS, Server, World, series};
@@ -109,6 +109,27 @@ async fn long_ranges_and_fine_steps() {
     assert_eq!(status, 200);
     let (status, _) = post(&server, "/api/v1/query", &[("query", "m @ 1e300")]).await;
     assert_eq!(status, 400);
+}
+
+/// A client that sends all before it reads sees the answer, and so does one
+/// that waits to be told to go on.
+#[tokio::test]
+async fn bodies_that_are_too_large_are_answered() {
+    let server = small().await;
+    let length = 12 << 20;
+    for (expect, sends) in [("", length), ("Expect: 100-continue\r\n", 0)] {
+        let mut connection = TcpStream::connect(server.address).await.unwrap();
+        let head = format!(
+            "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\nContent-Type: \
+             application/x-www-form-urlencoded\r\n{expect}Connection: close\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.write_all(&vec![b'a'; sends]).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{expect}{answer}");
+        assert!(answer.contains("exceeds 1048576 bytes") && answer.contains("bad_data"), "{answer}");
+    }
 }
 
 #[tokio::test]
