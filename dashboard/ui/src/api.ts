@@ -30,6 +30,28 @@ export interface Cardinality {
   seriesCountByLabelValuePair: Counted[];
 }
 
+/** Of all tenants; times in seconds. */
+export interface PipelineState {
+  partitions: { partition: number; watermark?: number; stored?: number; position?: number }[];
+  /** The latest first. */
+  hours: {
+    hour: number;
+    counted: number;
+    duplicate: number;
+    poison: number;
+    gap: number;
+    shards: number;
+    shipped: number;
+    changed: number;
+  }[];
+  tenants: { name: string; series: number }[];
+}
+/** An answer, and what the server has to say about it. */
+export interface Noted<T> {
+  result: T;
+  notes: string[];
+}
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -61,6 +83,10 @@ export async function ask(input: RequestInfo | URL, init: RequestInit = {}): Pro
 }
 
 async function get<T>(path: string, params: Record<string, string>, signal?: AbortSignal): Promise<T> {
+  return (await getNoted<T>(path, params, signal)).result;
+}
+
+async function getNoted<T>(path: string, params: Record<string, string>, signal?: AbortSignal): Promise<Noted<T>> {
   let response: Response;
   try {
     response = await ask(`/api/v1/${path}?${new URLSearchParams(params)}`, { signal });
@@ -68,9 +94,11 @@ async function get<T>(path: string, params: Record<string, string>, signal?: Abo
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'The server does not answer. Is it running?');
   }
-  const body = (await response.json().catch(() => null)) as { status: string; data: T; error?: string } | null;
+  const body = (await response.json().catch(() => null)) as
+    | { status: string; data: T; error?: string; warnings?: string[]; infos?: string[] }
+    | null;
   if (body?.status !== 'success') throw new ApiError(response.status, body?.error ?? `answer ${response.status}`);
-  return body.data;
+  return { result: body.data, notes: [...(body.warnings ?? []), ...(body.infos ?? [])] };
 }
 
 export async function instant(query: string, signal?: AbortSignal): Promise<Sample[]> {
@@ -85,13 +113,17 @@ export async function range(
   end: number,
   step: number,
   signal?: AbortSignal,
-): Promise<Series[]> {
+): Promise<Noted<Series[]>> {
   const params = { query, start: String(start), end: String(end), step: String(step) };
-  return (await get<{ result: Series[] }>('query_range', params, signal)).result;
+  const { result, notes } = await getNoted<{ result: Series[] }>('query_range', params, signal);
+  return { result: result.result, notes };
 }
 
-export const cardinality = (limit: number, signal?: AbortSignal): Promise<Cardinality> =>
-  get('status/tsdb', { limit: String(limit) }, signal);
+/** Of the series of a selector, or of all. */
+export const cardinality = (limit: number, match: string, signal?: AbortSignal): Promise<Cardinality> =>
+  get('status/tsdb', { limit: String(limit), ...(match ? { 'match[]': match } : {}) }, signal);
+
+export const pipelineState = (signal?: AbortSignal): Promise<PipelineState> => get('status/pipeline', {}, signal);
 
 export async function ownMetrics(signal?: AbortSignal): Promise<string> {
   const response = await ask('/metrics', { signal });

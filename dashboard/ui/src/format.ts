@@ -18,9 +18,12 @@ export function short(value: number): string {
   return `${Number(scaled.toPrecision(3))}${UNITS[unit] ?? ''}`;
 }
 
+/** All digits, in groups of three. */
+export const whole = (value: number): string => value.toLocaleString('en-US').replaceAll(',', '\u202f');
+
 export function seconds(value: number): string {
   if (!Number.isFinite(value)) return '–';
-  if (value < 0.001) return `${short(value * 1e6)} µs`;
+  if (value < 0.001) return value > 0 ? `${short(value * 1e6)} µs` : '0 s';
   if (value < 1) return `${short(value * 1e3)} ms`;
   if (value < 120) return `${short(value)} s`;
   if (value < 7200) return `${Math.round(value / 60)} min`;
@@ -28,7 +31,7 @@ export function seconds(value: number): string {
 }
 
 export const percent = (ratio: number): string =>
-  Number.isFinite(ratio) ? `${(ratio * 100).toFixed(ratio < 0.1 ? 1 : 0)} %` : '–';
+  Number.isFinite(ratio) ? `${(ratio * 100).toFixed(ratio < 0.1 && ratio !== 0 ? 1 : 0)} %` : '–';
 
 export function seriesName(metric: Labels): string {
   const { __name__: name = '', ...labels } = metric;
@@ -36,14 +39,43 @@ export function seriesName(metric: Labels): string {
   return name + (pairs.length || !name ? `{${pairs.join(', ')}}` : '');
 }
 
+/** What tells a series from its neighbours where there is little room. */
+export function shortName(metric: Labels): string {
+  const { __name__: name, ...labels } = metric;
+  const values = Object.keys(labels).sort().map((key) => labels[key]);
+  return values.join(' / ') || name || 'all';
+}
+
 /** A matcher's text for a value. */
 export const quote = (value: string): string => JSON.stringify(value);
 
 export type Zone = 'local' | 'utc';
 
+const timeZone = (zone: Zone): string | undefined => (zone === 'utc' ? 'UTC' : undefined);
+
 export function dateTime(sec: number, zone: Zone): string {
-  const timeZone = zone === 'utc' ? 'UTC' : undefined;
-  return new Date(sec * 1000).toLocaleString('sv-SE', { timeZone });
+  return new Date(sec * 1000).toLocaleString('sv-SE', { timeZone: timeZone(zone) });
+}
+
+/** The value of a `datetime-local` input. */
+export const toInput = (sec: number, zone: Zone): string => dateTime(Math.floor(sec), zone).replace(' ', 'T');
+
+/** Its Unix time; NaN when it is none. */
+export const fromInput = (text: string, zone: Zone): number => Date.parse(zone === 'utc' ? `${text}Z` : text) / 1000;
+
+/** Texts below a time axis: what differs from tick to tick, and the day where it begins. */
+export function timeTicks(ticks: number[], zone: Zone): string[] {
+  const step = (ticks[1] ?? 0) - (ticks[0] ?? 0);
+  const day = (sec: number) =>
+    new Date(sec * 1000).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: timeZone(zone) });
+  const covers = (ticks.at(-1) ?? 0) - (ticks[0] ?? 0);
+  return ticks.map((tick, index) => {
+    if (step >= 86400) return day(tick);
+    const time = dateTime(tick, zone).slice(11, step < 60 ? 19 : 16);
+    const before = ticks[index - 1];
+    const isNewDay = before === undefined ? covers >= 43200 : day(before) !== day(tick);
+    return isNewDay ? `${time}\n${day(tick)}` : time;
+  });
 }
 
 export function csv(rows: (string | number)[][]): string {

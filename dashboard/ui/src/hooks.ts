@@ -3,25 +3,31 @@
 import { createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { range } from './api';
-import { addStep, fromSeries, type Line, stepFor } from './points';
+import { addOlder, addStep, type Line, stepFor } from './points';
 import { LiveQuery, type LiveState } from './stream';
 
 export const Paused = createContext(false);
 export const Report = createContext<(key: string, state: LiveState | undefined) => void>(() => undefined);
 
-interface Live {
+export interface Live {
   lines: Line[];
   state: LiveState;
   error: string;
+  /** What the server has to say about the latest step. */
+  notes: string[];
+  /** The latest step, in seconds. */
+  end: number;
 }
 
-const HISTORY_SEC = 3_500;
+/** Steps that are younger than this come by the stream, which waits until they are complete. */
+const RECENT_SEC = 20;
+let keys = 0;
 
 /** The last `span` seconds of an expression: history first, then each step as it is complete. */
 export function useLive(query: string, span: number): Live {
   const paused = useContext(Paused);
   const report = useContext(Report);
-  const [live, setLive] = useState<Live>({ lines: [], state: 'connecting', error: '' });
+  const [live, setLive] = useState<Live>({ lines: [], state: 'connecting', error: '', notes: [], end: Date.now() / 1000 });
   const hold = useRef(paused);
   const show = useRef<() => void>(() => undefined);
   hold.current = paused;
@@ -29,39 +35,42 @@ export function useLive(query: string, span: number): Live {
     if (!paused) show.current();
   }, [paused]);
   useEffect(() => {
-    const key = `${query} ${span} ${Math.random()}`;
+    const key = `stream ${keys++}`;
     const abort = new AbortController();
-    let lines = new Map<string, Line>();
+    const lines = new Map<string, Line>();
+    const step = stepFor(span);
     let frame = 0;
     let state: LiveState = 'connecting';
     let error = '';
+    let notes: string[] = [];
+    const recent = Math.floor((Date.now() / 1000 - RECENT_SEC) / step) * step;
+    let end = recent;
     // Many steps may come at once; one drawing per frame is enough.
     show.current = () => {
       frame ||= requestAnimationFrame(() => {
         frame = 0;
-        if (!hold.current) setLive({ lines: [...lines.values()].map((line) => ({ ...line })), state, error });
+        if (hold.current) return;
+        const sorted = [...lines.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+        // Copies: what is shown must not change while it is held.
+        setLive({ lines: sorted.map((line) => ({ ...line, points: new Map(line.points) })), state, error, notes, end });
       });
     };
-    const now = Math.floor(Date.now() / 5000) * 5;
-    const start = now - Math.min(span, HISTORY_SEC);
-    const older = span > HISTORY_SEC ? range(query, now - span, start, stepFor(span), abort.signal) : Promise.resolve([]);
-    older
-      .then((series) => {
-        const streamed = lines;
-        lines = fromSeries(series);
-        for (const [name, line] of streamed) {
-          const known = lines.get(name);
-          if (known) line.points.forEach((value, time) => known.points.set(time, value));
-          else lines.set(name, line);
+    const fill = (from: number, to: number) =>
+      range(query, from, to, step, abort.signal).then(({ result }) => {
+        addOlder(lines, result);
+        show.current();
+      }, () => undefined);
+    void fill(recent - Math.ceil(span / step) * step, recent);
+    const source = new LiveQuery(query, step, recent + step, {
+      step: (one) => {
+        addStep(lines, one, one.time - span - step);
+        if (one.time >= end) {
+          end = one.time;
+          notes = one.notes;
         }
         show.current();
-      })
-      .catch(() => undefined);
-    const source = new LiveQuery(query, start, {
-      step: (step) => {
-        addStep(lines, step, step.time - span);
-        show.current();
       },
+      gap: (from, to) => void fill(Math.max(from, to - Math.ceil(span / step) * step), to - step),
       state: (now, detail = '') => {
         state = now;
         error = detail;
@@ -84,28 +93,41 @@ export interface Answer<T> {
   error: string;
 }
 
-/** Asks now, when `key` changes and each `everyMs`; a pause holds the last answer. */
+/** Asks now, when `key` changes and each `everyMs` while somebody looks; a pause holds the last answer. */
 export function useAnswer<T>(question: (signal: AbortSignal) => Promise<T>, key: string, everyMs = 0): Answer<T> {
   const paused = useContext(Paused);
-  const [answer, setAnswer] = useState<Answer<T>>({ error: '' });
+  const report = useContext(Report);
+  const [answer, setAnswer] = useState<Answer<T> & { key: string }>({ error: '', key });
   useEffect(() => {
     if (paused) return undefined;
     const abort = new AbortController();
+    const mine = `answer ${keys++}`;
     let timer = 0;
     const run = async () => {
       try {
-        setAnswer({ data: await question(abort.signal), error: '' });
+        const data = await question(abort.signal);
+        setAnswer({ data, error: '', key });
+        if (everyMs) report(mine, 'live');
       } catch (error) {
         if (abort.signal.aborted) return;
-        setAnswer((before) => ({ ...before, error: error instanceof Error ? error.message : String(error) }));
+        const text = error instanceof Error ? error.message : String(error);
+        setAnswer((before) => ({ data: before.key === key ? before.data : undefined, error: text, key }));
+        if (everyMs) report(mine, 'reconnecting');
       }
-      if (everyMs && !abort.signal.aborted) timer = window.setTimeout(() => void run(), everyMs);
+      if (everyMs && !abort.signal.aborted) timer = window.setTimeout(() => void again(), everyMs);
+    };
+    const again = async () => {
+      if (!document.hidden) return run();
+      timer = window.setTimeout(() => void again(), everyMs);
+      return undefined;
     };
     void run();
     return () => {
       abort.abort();
       clearTimeout(timer);
+      report(mine, undefined);
     };
   }, [key, paused, everyMs]);
-  return answer;
+  // What was asked before is no answer to this.
+  return answer.key === key ? answer : { error: '' };
 }

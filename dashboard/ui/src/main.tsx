@@ -14,6 +14,24 @@ import { type PageName, read, write } from './url';
 const PAGES: [PageName, string][] = [['overview', 'Overview'], ['explore', 'Explore'], ['cardinality', 'Cardinality'], ['pipeline', 'Pipeline']];
 const THEME = 'tidegate.theme';
 
+const STATES: Record<string, string> = {
+  live: 'What is shown follows what comes in.',
+  paused: 'What is shown stands still; nothing is lost meanwhile.',
+  connecting: 'Asking the server.',
+  reconnecting: 'The server does not answer; trying again.',
+  still: 'A fixed range: nothing here changes by itself.',
+};
+
+/** A tide in a gate. */
+function Mark() {
+  return (
+    <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
+      <path d="M2 2v16M18 2v16" stroke="currentColor" stroke-width="2" fill="none" />
+      <path d="M2 12c3-4 5-4 8 0s5 4 8 0" stroke="var(--accent)" stroke-width="2.4" fill="none" />
+    </svg>
+  );
+}
+
 function applyTheme(theme: string): void {
   document.documentElement.dataset.theme = theme;
 }
@@ -38,16 +56,24 @@ function Login({ done }: { done: () => void }) {
   );
 }
 
+const KEYS = [
+  ['1 – 4', 'the pages'],
+  ['p', 'pause, go on'],
+  ['t', 'dark, light'],
+  ['/', 'to the first query'],
+  ['?', 'this help'],
+  ['Esc', 'close'],
+];
+
 function Help({ close }: { close: () => void }) {
-  const keys = [['1 – 4', 'the pages'], ['p', 'pause, go on'], ['t', 'dark, light'], ['?', 'this help'], ['Esc', 'close']];
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
   return (
-    <div class="overlay" role="dialog" aria-modal="true" aria-label="Keyboard shortcuts">
-      <div class="card">
-        <h2>Keyboard</h2>
-        <dl>{keys.map(([key, text]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{text}</dd></div>)}</dl>
-        <button autofocus onClick={close}>Close</button>
-      </div>
-    </div>
+    <dialog ref={dialog} class="card" aria-label="Keyboard shortcuts" onClose={close}>
+      <h2>Keyboard</h2>
+      <dl>{KEYS.map(([key, text]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{text}</dd></div>)}</dl>
+      <button onClick={() => dialog.current?.close()}>Close</button>
+    </dialog>
   );
 }
 
@@ -77,7 +103,10 @@ function App() {
       else if (event.key === 'p') setPaused((now) => !now);
       else if (event.key === 't') toggleTheme();
       else if (event.key === '?') setHelp(true);
-      else if (event.key === 'Escape') setHelp(false);
+      else if (event.key === '/') {
+        document.querySelector<HTMLElement>('main .cm-content, main input[type=search]')?.focus();
+        event.preventDefault();
+      }
     };
     addEventListener('hashchange', moved);
     addEventListener('keydown', pressed);
@@ -92,16 +121,20 @@ function App() {
   }), []);
 
   const all = Object.values(states);
-  const state = paused ? 'paused' : all.includes('reconnecting') ? 'reconnecting' : all.includes('live') ? 'live' : all.length ? 'connecting' : 'idle';
+  const running = ['reconnecting', 'connecting', 'live'].find((one) => all.includes(one as LiveState));
+  const state = paused ? 'paused' : (running ?? 'still');
+  useEffect(() => {
+    document.title = `${PAGES.find(([page]) => page === place.page)?.[1] ?? ''}${place.instance || place.job ? ` · ${place.instance || place.job}` : ''} · Tidegate`;
+  }, [place.page, place.job, place.instance]);
   return (
     <Paused.Provider value={paused}>
       <Report.Provider value={report}>
         <header>
-          <h1>Tidegate</h1>
-          <nav aria-label="Pages">
+          <h1><Mark /> Tidegate</h1>
+          <nav class="pages" aria-label="Pages">
             {PAGES.map(([page, text]) => <a key={page} href={write({ page })} aria-current={place.page === page ? 'page' : undefined}>{text}</a>)}
           </nav>
-          <span class={`state ${state}`} role="status">{state}</span>
+          <span class={`state ${state}`} role="status" title={STATES[state]}>{state}</span>
           <button aria-pressed={paused} onClick={() => setPaused(!paused)}>{paused ? 'Go on' : 'Pause'}</button>
           <button onClick={toggleTheme}>{theme === 'dark' ? 'Light' : 'Dark'}</button>
           <button aria-label="Keyboard shortcuts" onClick={() => setHelp(true)}>?</button>

@@ -8,13 +8,18 @@ export interface Line {
   name: string;
   metric: Labels;
   points: Map<number, number>;
+  /** Its values are distributions, which a line cannot show. */
+  isDistribution: boolean;
 }
+
+const newLine = (metric: Labels, name: string): Line => ({ name, metric, points: new Map(), isDistribution: false });
 
 export function fromSeries(series: Series[]): Map<string, Line> {
   const lines = new Map<string, Line>();
-  for (const { metric, values } of series) {
+  for (const { metric, values, histograms } of series) {
     const name = seriesName(metric);
-    lines.set(name, { name, metric, points: new Map(values?.map(([time, value]) => [time, Number(value)])) });
+    const points = new Map(values?.map(([time, value]) => [time, Number(value)]));
+    lines.set(name, { name, metric, points, isDistribution: !values?.length && Boolean(histograms?.length) });
   }
   return lines;
 }
@@ -23,21 +28,39 @@ export function fromSeries(series: Series[]): Map<string, Line> {
 export function addStep(lines: Map<string, Line>, step: Step, oldest: number): void {
   for (const { points } of lines.values()) points.delete(step.time);
   for (const { metric, value } of step.result) {
-    if (value === undefined) continue;
     const name = seriesName(metric);
-    const line = lines.get(name) ?? { name, metric, points: new Map<number, number>() };
-    line.points.set(step.time, Number(value));
+    const line = lines.get(name) ?? newLine(metric, name);
+    line.isDistribution = value === undefined;
+    if (value !== undefined) line.points.set(step.time, Number(value));
     lines.set(name, line);
   }
-  for (const [name, { points }] of lines) {
+  for (const [name, { points, isDistribution }] of lines) {
     for (const time of points.keys()) if (time < oldest) points.delete(time);
-    if (points.size === 0) lines.delete(name);
+    if (points.size === 0 && !isDistribution) lines.delete(name);
   }
 }
 
-/** Ascending times, then each line's value or null at each of them. */
-export function table(lines: Line[]): [number[], ...(number | null)[][]] {
-  const times = [...new Set(lines.flatMap(({ points }) => [...points.keys()]))].sort((a, b) => a - b);
+/** Puts older points below those that are there already. */
+export function addOlder(lines: Map<string, Line>, series: Series[]): void {
+  for (const [name, older] of fromSeries(series)) {
+    const line = lines.get(name);
+    if (!line) lines.set(name, older);
+    else for (const [time, value] of older.points) if (!line.points.has(time)) line.points.set(time, value);
+  }
+}
+
+/**
+ * Ascending times, then each line's value or null at each of them. Where no line has anything for longer than a
+ * step, there is a time with nothing, so that a break is drawn as one.
+ */
+export function table(lines: Line[], stepSec = Infinity): [number[], ...(number | null)[][]] {
+  const known = [...new Set(lines.flatMap(({ points }) => [...points.keys()]))].sort((a, b) => a - b);
+  const times: number[] = [];
+  for (const time of known) {
+    const last = times.at(-1);
+    if (last !== undefined && time - last > 1.5 * stepSec) times.push(last + stepSec);
+    times.push(time);
+  }
   const column = ({ points }: Line) =>
     times.map((time) => {
       const value = points.get(time);

@@ -8,28 +8,37 @@ export interface Step {
   /** Unix time in seconds. */
   time: number;
   result: { metric: Labels; value?: string; histogram?: Histogram }[];
+  /** What the server has to say about the step. */
+  notes: string[];
 }
 /** What the server sends for a step: labels of the series that are new to this connection, and points by their keys. */
 interface StepEvent {
   time: number;
   series?: Record<string, Labels>;
   points: [key: string, value: string | Histogram][];
+  missing_partitions?: number[];
+  warnings?: string[];
+  infos?: string[];
 }
 export interface Listener {
   step: (step: Step) => void;
   state: (state: LiveState, detail?: string) => void;
+  /** Steps from one time to before another, in seconds, will not come. */
+  gap: (fromSec: number, toSec: number) => void;
 }
 
 const LONGEST_PAUSE_MS = 8_000;
 /** The server sends a comment each 5 s; a connection that is silent for much longer is dead. */
 const SILENCE_MS = 20_000;
+/** A browser has few connections to a server: a tab that nobody sees gives its own back after this. */
+const HIDDEN_MS = 15_000;
 
 /** Puts the labels back to the points of one connection's events. */
 export class Decoder {
   private series = new Map<string, Labels>();
 
   step(data: string): Step {
-    const { time, series, points } = JSON.parse(data) as StepEvent;
+    const { time, series, points, missing_partitions: missing, warnings, infos } = JSON.parse(data) as StepEvent;
     for (const [key, labels] of Object.entries(series ?? {})) this.series.set(key, labels);
     const metric = (key: string) => this.series.get(key) ?? {};
     const result = points.map(([key, point]) =>
@@ -37,7 +46,9 @@ export class Decoder {
     );
     // A step tells again what the one before it did not have, so no more needs to be kept.
     this.series = new Map(points.map(([key]) => [key, metric(key)]));
-    return { time, result };
+    const notes = [...(warnings ?? []), ...(infos ?? [])];
+    if (missing?.length) notes.push(`Partitions ${missing.join(', ')} lag behind: series may be missing until they are there.`);
+    return { time, result, notes };
   }
 
   /** Has all its labels itself. */
@@ -55,6 +66,7 @@ export class LiveQuery {
 
   constructor(
     private readonly query: string,
+    private readonly stepSec: number,
     private readonly startSec: number,
     private readonly listener: Listener,
   ) {
@@ -69,27 +81,49 @@ export class LiveQuery {
     let failures = 0;
     this.listener.state('connecting');
     while (!this.abort.signal.aborted) {
+      await this.seen();
       try {
         if (!(await this.connect(() => (failures = 0)))) return;
       } catch {
         // Whatever broke the connection, the cure is a new one.
       }
       if (this.abort.signal.aborted) return;
+      if (document.hidden) continue;
       this.listener.state('reconnecting');
       const pause = Math.min(LONGEST_PAUSE_MS, this.retryMs * 2 ** failures++);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
 
+  /** Waits until somebody sees the tab; what comes meanwhile is asked for then. */
+  private seen(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (document.hidden && !this.abort.signal.aborted) return;
+        document.removeEventListener('visibilitychange', look);
+        resolve();
+      };
+      document.addEventListener('visibilitychange', look);
+      this.abort.signal.addEventListener('abort', look);
+      look();
+    });
+  }
+
   /** Reads one connection to its end; false if another one would not help. */
   private async connect(opened: () => void): Promise<boolean> {
-    const params = new URLSearchParams({ query: this.query });
+    const params = new URLSearchParams({ query: this.query, step: String(this.stepSec) });
     if (!this.lastId) params.set('start', String(this.startSec));
     const headers: HeadersInit = this.lastId ? { 'Last-Event-ID': this.lastId } : {};
     const attempt = new AbortController();
     const stop = () => attempt.abort();
     this.abort.signal.addEventListener('abort', stop);
     let timer = setTimeout(stop, SILENCE_MS);
+    let hidden = 0;
+    const look = () => {
+      clearTimeout(hidden);
+      if (document.hidden) hidden = window.setTimeout(stop, HIDDEN_MS);
+    };
+    document.addEventListener('visibilitychange', look);
     try {
       const response = await ask(`/api/v1/stream?${params}`, { headers, signal: attempt.signal });
       if (response.status >= 400 && response.status < 500 && response.status !== 429) {
@@ -113,6 +147,8 @@ export class LiveQuery {
       }
     } finally {
       clearTimeout(timer);
+      clearTimeout(hidden);
+      document.removeEventListener('visibilitychange', look);
       this.abort.signal.removeEventListener('abort', stop);
     }
   }
@@ -122,6 +158,10 @@ export class LiveQuery {
     if (id) this.lastId = id;
     if (event === 'message') this.listener.step(this.decoder.step(data));
     if (event === 'correction') this.listener.step(this.decoder.correction(data));
+    if (event === 'gap') {
+      const { from, to } = JSON.parse(data) as { from: number; to: number };
+      this.listener.gap(from, to);
+    }
     if (event === 'failure') {
       this.listener.state('failed', (JSON.parse(data) as { error?: string }).error);
       return false;

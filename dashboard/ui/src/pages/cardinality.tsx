@@ -1,6 +1,7 @@
 /** Which metrics and labels make many series. */
 
-import { cardinality, type Counted } from '../api';
+import { useState } from 'preact/hooks';
+import { cardinality, type Counted, pipelineState } from '../api';
 import { quote, short } from '../format';
 import { useAnswer } from '../hooks';
 import { write } from '../url';
@@ -8,43 +9,64 @@ import { write } from '../url';
 const TOP = 20;
 const REFRESH_MS = 30_000;
 
-function List({ title, rows, link }: { title: string; rows: Counted[]; link?: (name: string) => string }) {
+function List({ title, text, rows, link }: { title: string; text: string; rows: Counted[]; link?: (name: string) => string }) {
   const most = rows[0]?.value ?? 1;
   return (
     <section class="card">
       <h2>{title}</h2>
-      {rows.length === 0 && <p class="empty">Nothing is indexed yet.</p>}
-      <table>
-        <tbody>
-          {rows.map(({ name, value }) => (
-            <tr key={name} style={{ background: `linear-gradient(to right, var(--soft) ${(value / most) * 100}%, transparent 0)` }}>
-              <td>{link ? <a href={link(name)}>{name}</a> : name}</td>
-              <td>{short(value)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <p class="muted">{text}</p>
+      {rows.length === 0 ? <p class="empty">Nothing is indexed yet.</p> : (
+        <table class="bars">
+          <tbody>
+            {rows.map(({ name, value }) => (
+              <tr key={name} style={{ background: `linear-gradient(to right, var(--soft) ${(value / most) * 100}%, transparent 0)` }}>
+                <td>{link ? <a href={link(name)}>{name}</a> : name}</td>
+                <td>{short(value)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
     </section>
   );
 }
 
+const explore = (query: string) => write({ page: 'explore', queries: [query], view: 'table' });
+
+/** `label=value`, as the server writes it; label names have no `=`. */
+function ofPair(pair: string): string {
+  const at = pair.indexOf('=');
+  return explore(`count by (__name__) ({${pair.slice(0, at)}=${quote(pair.slice(at + 1))}})`);
+}
+
 export function CardinalityPage() {
-  const { data, error } = useAnswer((signal) => cardinality(TOP, signal), '', REFRESH_MS);
-  if (error) return <p class="error" role="alert">{error}</p>;
-  if (!data) return <p class="empty">Asking.</p>;
-  const explore = (query: string) => write({ page: 'explore', queries: [query], view: 'table' });
+  const [match, setMatch] = useState('');
+  const { data, error } = useAnswer((signal) => cardinality(TOP, match, signal), match, REFRESH_MS);
+  const all = useAnswer(pipelineState, 'state', REFRESH_MS);
+  const tenants = all.data?.tenants ?? [];
+  const label = (name: string) => explore(`count by (${name}) ({${name}!=""})`);
   return (
     <>
-      <p class="tiles">
-        <span><b>{short(data.headStats.numSeries)}</b> series</span>
-        <span><b>{short(data.headStats.numLabelPairs)}</b> label pairs</span>
-      </p>
-      <div class="grid">
-        <List title="Series by metric" rows={data.seriesCountByMetricName} link={(name) => explore(`count({__name__=${quote(name)}})`)} />
-        <List title="Values by label" rows={data.labelValueCountByLabelName} />
-        <List title="Bytes of values by label" rows={data.memoryInBytesByLabelName} />
-        <List title="Series by label pair" rows={data.seriesCountByLabelValuePair} />
+      <div class="head">
+        <p class="tiles">
+          <span><b>{data ? short(data.headStats.numSeries) : '–'}</b> series</span>
+          <span><b>{data ? short(data.headStats.numLabelPairs) : '–'}</b> label pairs</span>
+        </p>
+        <input type="search" class="wide" placeholder='Only series of a selector: {job="checkout"}' aria-label="Only series of this selector" value={match}
+          onChange={(event) => setMatch(event.currentTarget.value.trim())} />
       </div>
+      {error && <p class="error" role="alert">{error}</p>}
+      {!data && !error && <p class="empty">Asking.</p>}
+      {data && (
+        <div class="grid two">
+          <List title="Series by metric" text="A metric with many series has labels with many values." rows={data.seriesCountByMetricName}
+            link={(name) => explore(`count by (job) ({__name__=${quote(name)}})`)} />
+          <List title="Series by label and value" text="Who sends them." rows={data.seriesCountByLabelValuePair} link={ofPair} />
+          <List title="Values by label" text="A label that grows without end, such as a request's id, is a mistake." rows={data.labelValueCountByLabelName} link={label} />
+          <List title="Bytes of values by label" text="Text of the different values, each once." rows={data.memoryInBytesByLabelName} />
+          {tenants.length > 1 && <List title="Series by tenant" text="Of all tenants, not of the selector." rows={tenants.map(({ name, series }) => ({ name, value: series }))} />}
+        </div>
+      )}
     </>
   );
 }

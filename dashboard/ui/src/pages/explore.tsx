@@ -1,77 +1,200 @@
 /** Any queries over any range, as graph, table or heatmap. The address holds all of it. */
 
-import { useMemo } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { range, type Series } from '../api';
 import { Chart } from '../chart';
 import { Editor } from '../editor';
-import { csv, dateTime } from '../format';
+import { csv, dateTime, fromInput, short, toInput } from '../format';
 import { Heatmap } from '../heatmap';
 import { useAnswer, useLive } from '../hooks';
 import { fromSeries, type Line, stepFor, table } from '../points';
 import { type Place, type View, write } from '../url';
 
-const SPANS: [string, number][] = [['5 min', 300], ['15 min', 900], ['1 h', 3600], ['6 h', 21600], ['1 d', 86400], ['7 d', 604800]];
-const VIEWS: View[] = ['graph', 'table', 'heatmap'];
+const SPANS: [string, number][] = [['5 min', 300], ['15 min', 900], ['1 h', 3600], ['3 h', 10800], ['6 h', 21600], ['12 h', 43200], ['1 d', 86400], ['2 d', 172800], ['7 d', 604800], ['30 d', 2592000]];
+const VIEWS: [View, string][] = [['graph', 'Graph'], ['table', 'Table'], ['heatmap', 'Heatmap']];
+const EXAMPLES = [
+  'sum by (mode) (rate(node_cpu_seconds_total{mode!="idle"}[1m]))',
+  'topk(5, node_load1)',
+  'sum by (job) (rate(http_requests_total[1m]))',
+  'count by (job) ({__name__!=""})',
+];
 const HISTORY = 'tidegate.history';
 const HISTORY_LENGTH = 50;
+/** A browser has six connections to a server; the queries beyond are asked again and again instead. */
+const MOST_STREAMS = 4;
+const REFRESH_MS = 10_000;
+const TABLE_ROWS = 500;
 
-export const past = (): string[] => JSON.parse(localStorage.getItem(HISTORY) ?? '[]') as string[];
+function past(): string[] {
+  try {
+    const list: unknown = JSON.parse(localStorage.getItem(HISTORY) ?? '[]');
+    return Array.isArray(list) ? list.filter((one): one is string => typeof one === 'string') : [];
+  } catch {
+    return [];
+  }
+}
 
 function remember(query: string): void {
   const list = [query, ...past().filter((other) => other !== query)].slice(0, HISTORY_LENGTH);
   localStorage.setItem(HISTORY, JSON.stringify(list));
 }
 
-function download(lines: Line[]): void {
-  const [times, ...columns] = table(lines);
-  const head = ['time', ...lines.map(({ name }) => name)];
-  const rows = times.map((time, row) => [new Date(time * 1000).toISOString(), ...columns.map((column) => column[row] ?? '')]);
+function download(rows: (string | number)[][]): void {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([csv([head, ...rows])], { type: 'text/csv' }));
-  link.download = 'tidegate.csv';
+  link.href = URL.createObjectURL(new Blob([csv(rows)], { type: 'text/csv' }));
+  link.download = `tidegate-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.csv`;
   link.click();
   URL.revokeObjectURL(link.href);
 }
 
-const localInput = (sec: number): string => dateTime(sec, 'local').replace(' ', 'T');
+const iso = (sec: number): string => new Date(sec * 1000).toISOString();
 
-interface ResultProps { query: string; place: Place; zoom: (from: number, to: number) => void }
-
-function LiveResult({ query, place, zoom }: ResultProps) {
-  const { lines, state, error } = useLive(query, place.span);
-  return <Lines lines={lines} error={error} waiting={state !== 'live'} place={place} query={query} zoom={zoom} />;
+function linesCsv(lines: Line[]): (string | number)[][] {
+  const [times, ...columns] = table(lines);
+  return [['time', ...lines.map(({ name }) => name)], ...times.map((time, row) => [iso(time), ...columns.map((column) => column[row] ?? '')])];
 }
 
-function PastResult({ query, place, zoom }: ResultProps) {
-  const to = place.to ?? Math.floor(Date.now() / 1000);
-  const from = place.from ?? to - place.span;
-  const answer = useAnswer((signal) => range(query, from, to, stepFor(to - from), signal), `${query} ${place.from} ${place.to} ${place.span}`);
-  const lines = useMemo(() => [...fromSeries(answer.data ?? []).values()], [answer.data]);
-  if (place.view === 'heatmap' && !answer.error) {
-    return answer.data ? <Heatmap series={answer.data as Series[]} /> : <p class="empty">Asking.</p>;
+function bucketsCsv(series: Series[]): (string | number)[][] {
+  const rows = series.flatMap(({ metric, histograms }) => (histograms ?? []).flatMap(([time, { buckets }]) =>
+    (buckets ?? []).map(([, low, high, count]) => [iso(time), JSON.stringify(metric), low, high, count])));
+  return [['time', 'series', 'from', 'to', 'count'], ...rows];
+}
+
+interface ResultProps { query: string; place: Place; go: (change: Partial<Place>) => void }
+
+function LiveResult(props: ResultProps) {
+  const { span } = props.place;
+  const { lines, state, error, notes, end } = useLive(props.query, span);
+  return <Lines {...props} lines={lines} error={error} waiting={state === 'connecting'} notes={notes} range={[end - span, end]} step={stepFor(span)} />;
+}
+
+function PastResult(props: ResultProps) {
+  const { query, place, go } = props;
+  const { from, to, span, view, zone } = place;
+  const key = `${query} ${from} ${to} ${span}`;
+  const answer = useAnswer(async (signal) => {
+    const length = from !== undefined && to !== undefined ? to - from : span;
+    const step = stepFor(length);
+    // Steps are the same each time, so that what is drawn does not jitter.
+    const end = to ?? Math.floor(Date.now() / 1000 / step) * step;
+    return { ...(await range(query, end - length, end, step, signal)), step, range: [end - length, end] as [number, number] };
+  }, key, from === undefined ? REFRESH_MS : 0);
+  const { data, error } = answer;
+  const lines = useMemo(() => [...fromSeries(data?.result ?? []).values()], [data]);
+  const [guess] = useState(() => Date.now() / 1000);
+  const shown = data?.range ?? [from ?? guess - span, to ?? guess];
+  if (view === 'heatmap' && !error) {
+    if (!data) return <p class="empty">Waiting for the answer.</p>;
+    return (
+      <>
+        <Heatmap series={data.result} label={`Heatmap of ${query}`} range={data.range} step={data.step} zone={zone} onZoom={(first, last) => go({ from: first, to: last })} />
+        <Notes notes={data.notes} />
+        {data.result.some(({ histograms }) => histograms) && <p><button onClick={() => download(bucketsCsv(data.result))}>Export CSV</button></p>}
+      </>
+    );
   }
-  return <Lines lines={lines} error={answer.error} waiting={!answer.data} place={place} query={query} zoom={zoom} range={[from, to]} />;
+  return <Lines {...props} lines={lines} error={error} waiting={!data} notes={data?.notes ?? []} range={shown} step={data?.step ?? Infinity} />;
 }
 
-function Lines({ lines, error, waiting, place, query, zoom, range: shown }: ResultProps & { lines: Line[]; error: string; waiting: boolean; range?: [number, number] }) {
+function Notes({ notes }: { notes: string[] }) {
+  return <>{[...new Set(notes)].map((note) => <p key={note} class="note">{note}</p>)}</>;
+}
+
+interface LinesProps extends ResultProps { lines: Line[]; error: string; waiting: boolean; notes: string[]; range: [number, number]; step: number }
+
+function Lines({ lines, error, waiting, place, query, go, range: shown, step, notes }: LinesProps) {
   if (error) return <p class="error" role="alert">{error}</p>;
-  if (!lines.length) return <p class="empty">{waiting ? 'Waiting for the answer.' : 'No series. Check the name, or take a longer range.'}</p>;
+  if (!lines.length) {
+    return <p class="empty">{waiting ? 'Waiting for the answer.' : 'No series in this range. Check the name (completion knows all that are there), or take a longer range.'}</p>;
+  }
+  const drawn = lines.filter(({ isDistribution }) => !isDistribution);
   return (
     <>
-      {place.view === 'table' ? (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Last values">
-          <table>
-            <thead><tr><th>Series</th><th>Last value</th><th>At</th></tr></thead>
-            <tbody>
-              {lines.map(({ name, points }) => {
-                const [time, value] = [...points].at(-1) ?? [0, NaN];
-                return <tr key={name}><td>{name}</td><td>{value}</td><td>{dateTime(time, place.zone)}</td></tr>;
-              })}
-            </tbody>
-          </table>
-        </div>
-      ) : <Chart lines={lines} label={`Graph of ${query}`} height={300} legend zone={place.zone} range={shown} onZoom={zoom} />}
-      <p><button onClick={() => download(lines)}>Export CSV</button></p>
+      {drawn.length < lines.length && (
+        <p class="note">
+          {lines.length - drawn.length} of {lines.length} series are distributions, which a line cannot show.{' '}
+          <button onClick={() => go({ view: 'heatmap' })}>See the heatmap</button>
+          {' '}Or ask for <code>histogram_quantile(0.99, …)</code>.
+        </p>
+      )}
+      {drawn.length > 0 && (place.view === 'table' ? <Table lines={drawn} place={place} />
+        : <Chart lines={drawn} label={`Graph of ${query}`} height={300} legend="list" zone={place.zone} range={shown} step={step} onZoom={(from, to) => go({ from, to })} />)}
+      <Notes notes={notes} />
+      {drawn.length > 0 && <p><button onClick={() => download(linesCsv(drawn))}>Export CSV</button></p>}
+    </>
+  );
+}
+
+function Table({ lines, place }: { lines: Line[]; place: Place }) {
+  const [up, setUp] = useState(false);
+  const rows = lines.map((line) => {
+    const time = Math.max(...line.points.keys());
+    return { ...line, time, value: line.points.get(time) ?? NaN };
+  }).sort((a, b) => (up ? a.value - b.value : b.value - a.value));
+  const labels = [...new Set(lines.flatMap(({ metric }) => Object.keys(metric)))].sort((a, b) => (a === '__name__' ? -1 : b === '__name__' ? 1 : a < b ? -1 : 1));
+  return (
+    <>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Last values">
+        <table class="values">
+          <thead>
+            <tr>
+              {labels.map((label) => <th key={label}>{label === '__name__' ? 'metric' : label}</th>)}
+              <th aria-sort={up ? 'ascending' : 'descending'}><button class="plain" onClick={() => setUp(!up)}>last value<span aria-hidden="true">{up ? ' ▴' : ' ▾'}</span></button></th>
+              <th>at</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.slice(0, TABLE_ROWS).map(({ name, metric, value, time }) => (
+              <tr key={name}>
+                {labels.map((label) => <td key={label}>{metric[label]}</td>)}
+                <td title={String(value)}><b>{short(value)}</b></td>
+                <td>{dateTime(time, place.zone)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rows.length > TABLE_ROWS && <p class="muted">and {rows.length - TABLE_ROWS} more; the CSV has all</p>}
+    </>
+  );
+}
+
+function Range({ place, go }: { place: Place; go: (change: Partial<Place>) => void }) {
+  const { from, to, span, zone } = place;
+  const isAbsolute = from !== undefined && to !== undefined;
+  const now = Math.floor(Date.now() / 1000);
+  const [first, last] = isAbsolute ? [from, to] : [now - span, now];
+  const length = last - first;
+  const move = (by: number) => go({ from: Math.round(first + by * length), to: Math.round(last + by * length) });
+  const known = SPANS.some(([, one]) => one === span);
+  return (
+    <>
+      <select aria-label="Range" value={isAbsolute ? 'fixed' : String(span)} onChange={(event) => {
+        const { value } = event.currentTarget;
+        go(value === 'fixed' ? { from: first, to: last } : { span: Number(value), from: undefined, to: undefined });
+      }}>
+        {SPANS.map(([text, one]) => <option key={one} value={String(one)}>last {text}</option>)}
+        {!known && <option value={String(span)}>last {span} s</option>}
+        <option value="fixed">from … to</option>
+      </select>
+      {isAbsolute && (
+        <>
+          {(['from', 'to'] as const).map((end) => (
+            <input key={end} type="datetime-local" step="1" aria-label={end} value={toInput(end === 'from' ? first : last, zone)}
+              onChange={(event) => {
+                const time = fromInput(event.currentTarget.value, zone);
+                const next = { from: first, to: last, [end]: time };
+                if (Number.isFinite(time) && next.from < next.to) go(next);
+              }} />
+          ))}
+          <button onClick={() => go({ from: undefined, to: undefined })}>Back to live</button>
+        </>
+      )}
+      <span class="group" role="group" aria-label="Move in time">
+        <button aria-label="Earlier" title="Earlier" onClick={() => move(-0.5)}>‹</button>
+        <button aria-label="Later" title="Later" disabled={!isAbsolute} onClick={() => move(0.5)}>›</button>
+        <button aria-label="Zoom out" title="Zoom out" onClick={() => go({ from: Math.round(first - length / 2), to: Math.min(now, Math.round(last + length / 2)) })}>−</button>
+      </span>
     </>
   );
 }
@@ -84,45 +207,48 @@ export function Explore({ place }: { place: Place }) {
     if (text) remember(text);
     go({ queries: queries.map((query, at) => (at === index ? text : query)) });
   };
-  const absolute = place.from !== undefined;
-  const Result = absolute || place.view === 'heatmap' ? PastResult : LiveResult;
+  const isPast = place.from !== undefined || place.view === 'heatmap';
   const known = past();
+  const empty = queries.indexOf('');
   return (
     <>
       <div class="bar" role="group" aria-label="Range and view">
-        <select aria-label="Range" value={absolute ? '' : String(place.span)} onChange={(event) => go({ span: Number(event.currentTarget.value), from: undefined, to: undefined })}>
-          {absolute && <option value="">from … to</option>}
-          {SPANS.map(([text, span]) => <option key={span} value={String(span)}>last {text}</option>)}
-        </select>
-        {(['from', 'to'] as const).map((end) => (
-          <input key={end} type="datetime-local" step="1" aria-label={end} value={place[end] === undefined ? '' : localInput(place[end] ?? 0)}
-            onChange={(event) => {
-              const time = new Date(event.currentTarget.value).getTime() / 1000;
-              const now = Math.floor(Date.now() / 1000);
-              if (Number.isFinite(time)) go({ from: place.from ?? now - place.span, to: place.to ?? now, [end]: time });
-            }} />
-        ))}
+        <Range place={place} go={go} />
         <select aria-label="Time zone" value={place.zone} onChange={(event) => go({ zone: event.currentTarget.value as Place['zone'] })}>
           <option value="local">local time</option>
           <option value="utc">UTC</option>
         </select>
-        {VIEWS.map((view) => <button key={view} aria-pressed={place.view === view} onClick={() => go({ view })}>{view}</button>)}
+        <span class="group" role="group" aria-label="View">
+          {VIEWS.map(([view, text]) => <button key={view} aria-pressed={place.view === view} onClick={() => go({ view })}>{text}</button>)}
+        </span>
       </div>
-      {queries.map((query, index) => (
-        <section class="card" key={index}>
-          <div class="query">
-            <Editor value={query} label={`Query ${index + 1}`} onRun={(text) => set(index, text.trim())} />
-            {queries.length > 1 && <button aria-label={`Remove query ${index + 1}`} onClick={() => go({ queries: queries.filter((_, at) => at !== index) })}>×</button>}
-          </div>
-          {query ? <Result key={query} query={query} place={place} zoom={(from, to) => go({ from, to })} />
-            : <p class="empty">Type an expression, for example sum by (job) (rate(http_requests_total[1m])).</p>}
-        </section>
-      ))}
+      {queries.map((query, index) => {
+        const Result = isPast || index >= MOST_STREAMS ? PastResult : LiveResult;
+        return (
+          <section class="card" key={index}>
+            <div class="query">
+              <Editor value={query} label={`Query ${index + 1}`} onRun={(text) => set(index, text.trim())} />
+              {queries.length > 1 && <button aria-label={`Remove query ${index + 1}`} title="Remove" onClick={() => go({ queries: queries.filter((_, at) => at !== index) })}>×</button>}
+            </div>
+            {query ? <Result key={`${query} ${isPast}`} query={query} place={place} go={go} /> : (
+              <div class="empty">
+                Type an expression, or take one of these:
+                <ul class="examples">{EXAMPLES.map((text) => <li key={text}><button class="plain link" onClick={() => set(index, text)}><code>{text}</code></button></li>)}</ul>
+              </div>
+            )}
+          </section>
+        );
+      })}
       <div class="bar">
         <button onClick={() => go({ queries: [...queries, ''] })}>Add a query</button>
         {known.length > 0 && (
-          <select aria-label="Query history" value="" onChange={(event) => set(queries.length - 1, event.currentTarget.value)}>
-            <option value="">history</option>
+          <select class="history" aria-label="Query history" value=""
+            onChange={(event) => {
+              const { value } = event.currentTarget;
+              event.currentTarget.value = '';
+              set(empty < 0 ? queries.length - 1 : empty, value);
+            }}>
+            <option value="">History ({known.length})</option>
             {known.map((query) => <option key={query} value={query}>{query}</option>)}
           </select>
         )}
