@@ -43,15 +43,17 @@ function Card({ title, children }: { title: string; children: ComponentChildren 
   return <section class="card"><h2>{title}</h2>{children}</section>;
 }
 
+const NO_GATEWAY = 'This process runs no gateway. Those that do tell at their own /metrics.';
+const hasGateway = (): boolean => of(readings.at(-1)?.own ?? [], 'tidegate_gateway_records_total').length > 0;
+
 function Ingest() {
-  const own = readings.at(-1)?.own ?? [];
   const lines = [
     line('accepted', rates('tidegate_gateway_samples_total')),
     line('refused', rates('tidegate_gateway_rejected_samples_total')),
     line('rolled up', rates('tidegate_rollup_samples_total')),
   ];
   const end = readings.at(-1)?.at ?? Date.now() / 1000;
-  if (!of(own, 'tidegate_gateway_records_total').length) return <Card title="Samples per second"><p class="empty">This process runs no gateway; open the page of one that does.</p></Card>;
+  if (!hasGateway()) return <Card title="Samples per second"><p class="empty">{NO_GATEWAY}</p></Card>;
   return (
     <Card title="Samples per second">
       {lines[0]?.points.size ? <Chart lines={lines} label="Samples per second, since this page was opened" legend="chips" range={[end - SHOWN_SEC, end]} step={REFRESH_MS / 1000 * 3} />
@@ -64,6 +66,7 @@ function Refused() {
   const own = readings.at(-1)?.own ?? [];
   const all = of(own, 'tidegate_gateway_rejected_samples_total').filter(({ value }) => value > 0).sort((a, b) => b.value - a.value);
   const requests = of(own, 'tidegate_gateway_requests_total').filter(({ labels, value }) => value > 0 && labels.outcome !== 'ok' && labels.outcome !== 'partial');
+  if (!hasGateway()) return <Card title="Refused since the start"><p class="empty">{NO_GATEWAY}</p></Card>;
   return (
     <Card title="Refused since the start">
       {all.length + requests.length === 0 ? <p class="empty">Nothing was refused.</p> : (
