@@ -11,6 +11,7 @@ pub mod mad;
 mod metrics;
 mod outbox;
 mod push;
+mod symbols;
 #[cfg(test)]
 mod test_gateway;
 
@@ -65,6 +66,8 @@ pub struct PushConfig {
     pub endpoint: String,
     /// Sent as `X-Scope-OrgID` unless empty.
     pub tenant: String,
+    /// A file whose text is sent as a bearer token, for a proxy that wants one.
+    pub token_file: Option<PathBuf>,
     pub compression: Compression,
     /// Time for one push, connecting included.
     pub timeout_seconds: u64,
@@ -121,6 +124,7 @@ impl Default for PushConfig {
         Self {
             endpoint: "http://127.0.0.1:4317".into(),
             tenant: String::new(),
+            token_file: None,
             compression: Compression::Zstd,
             timeout_seconds: 10,
             backoff: Policy::default(),

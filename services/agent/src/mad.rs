@@ -2,6 +2,8 @@
 //! pipelines, pipelines aggregate by period, sinks carry the results on.
 
 pub mod feed;
+pub mod own;
 pub mod pipeline;
 pub mod sink;
 pub mod source;
+pub mod telemetry;

@@ -3,6 +3,7 @@
 mod codec;
 pub(crate) mod status;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use codec::RawCodec;
 
 const METHOD: &str = "/tidegate.v1.Ingest/Push";
 const TENANT_HEADER: &str = "x-scope-orgid";
+const TOKEN_HEADER: &str = "authorization";
 
 /// How a push ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,7 @@ pub struct Client {
     grpc: Grpc<Channel>,
     timeout: Duration,
     tenant: Option<AsciiMetadataValue>,
+    token_file: Option<PathBuf>,
 }
 
 impl Client {
@@ -68,7 +71,7 @@ impl Client {
             "" => None,
             tenant => Some(tenant.parse().map_err(|_| Error::Tenant(tenant.to_owned()))?),
         };
-        Ok(Self { grpc, timeout, tenant })
+        Ok(Self { grpc, timeout, tenant, token_file: config.token_file.clone() })
     }
 
     /// Sends one batch and waits for its fate.
@@ -92,14 +95,27 @@ impl Client {
         if let Some(tenant) = &self.tenant {
             request.metadata_mut().insert(TENANT_HEADER, tenant.clone());
         }
+        if let Some(path) = &self.token_file {
+            request.metadata_mut().insert(TOKEN_HEADER, token(path).await?);
+        }
         let path = http::uri::PathAndQuery::from_static(METHOD);
         Ok(self.grpc.unary(request, path, RawCodec).await?.into_inner())
     }
 }
 
+/// Read each time, so that a new token counts at once.
+async fn token(path: &Path) -> Result<AsciiMetadataValue, Status> {
+    let failed = |message: String| Status::unauthenticated(format!("{}: {message}", path.display()));
+    let text = tokio::fs::read_to_string(path).await.map_err(|error| failed(error.to_string()))?;
+    let value = format!("Bearer {}", text.trim()).parse::<AsciiMetadataValue>();
+    let mut value = value.map_err(|_| failed("has characters that a header cannot hold".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// What really happened is the last in the chain: "connection refused", not
 /// "transport error".
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string()
 }
 

@@ -1,12 +1,13 @@
 //! Readings as a push request: symbols once, series as references to them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use prost::Message;
 use tidegate_proto::v1::{Metadata, PushRequest, Sample, Series, metadata};
 
 use super::collect::{Family, Kind, Reading};
+use crate::symbols::Symbols;
 
 /// How many batches go between two that carry types and help texts.
 const METADATA_EVERY: u64 = 60;
@@ -39,7 +40,7 @@ impl Batches {
             session: Bytes::copy_from_slice(&self.session),
             sequence: self.sequence,
             agent_id: self.agent_id.clone(),
-            symbols: symbols.texts,
+            symbols: symbols.into_texts(),
             series,
             metadata,
         };
@@ -78,30 +79,6 @@ fn describe(readings: &[Reading], symbols: &mut Symbols) -> Vec<Metadata> {
         help_ref: symbols.of(family.help),
     };
     families.into_values().map(one).collect()
-}
-
-/// Each text once; the first is the empty one.
-struct Symbols {
-    texts: Vec<String>,
-    places: HashMap<String, u32>,
-}
-
-impl Default for Symbols {
-    fn default() -> Self {
-        Self { texts: vec![String::new()], places: HashMap::from([(String::new(), 0)]) }
-    }
-}
-
-impl Symbols {
-    fn of(&mut self, text: &str) -> u32 {
-        if let Some(&place) = self.places.get(text) {
-            return place;
-        }
-        let place = self.texts.len() as u32;
-        self.texts.push(text.to_owned());
-        self.places.insert(text.to_owned(), place);
-        place
-    }
 }
 
 #[cfg(test)]

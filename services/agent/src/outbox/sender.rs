@@ -39,6 +39,15 @@ impl Sender {
         Ok(Self { outbox, client, backoff: Backoff::new(config.backoff.clone()), started: Instant::now() })
     }
 
+    /// Whether [`Sender::new`] would take the configuration. Must be called
+    /// within a runtime.
+    ///
+    /// # Errors
+    /// When endpoint or tenant cannot be used.
+    pub fn check(config: &PushConfig) -> Result<(), Error> {
+        Client::new(config).map(drop)
+    }
+
     /// Sends until cancelled, and then for a moment what still waits.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), Infallible> {
         // A push cut off here is sent again below; the gateway knows the batch.
