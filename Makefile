@@ -50,6 +50,11 @@ stack: ## Start Kafka, Cassandra and an S3 server on loopback (STACK_BROKERS=3 S
 stack-down: ## End them; their data stays
 	@infra/stack/down
 
+.PHONY: test-mad
+test-mad: tools ## Compare the agent's numbers with those of the Java daemon, bit for bit (needs Java 17 and Maven)
+	cargo build --locked --package tidegate
+	TIDEGATE_BIN=$(abspath $(TARGET))/debug/tidegate cargo test --locked --package tidegate-e2e --test mad -- --include-ignored --nocapture
+
 .PHONY: test-deep
 test-deep: tools ## Run the fold's simulation with 100,000 seeds
 	TIDEGATE_SIM_SEEDS=100000 cargo test --locked --release --package tidegate-fold
@@ -66,8 +71,8 @@ lint: tools ## Check the format and the lints
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: bench
-bench: tools ## Run the criterion benches of codec, fold and sketch
-	cargo bench --locked --package tidegate-codec --package tidegate-fold --package tidegate-sketch
+bench: tools ## Run the criterion benches of codec, fold, sketch and mad
+	cargo bench --locked --package tidegate-codec --package tidegate-fold --package tidegate-sketch --package tidegate-mad
 
 .PHONY: load
 load: build ## Push 5 M samples to Tidegate and to the peers that are installed, and compare

@@ -5,6 +5,7 @@
 //! The encoders are written here from the protocols' descriptions, not taken
 //! from the code under test, so that an error on one side shows.
 
+pub mod aggregation_server;
 pub mod api;
 pub mod binary;
 pub mod fault_proxy;
@@ -25,6 +26,7 @@ pub mod tcp_proxy;
 pub mod wait;
 pub mod wire;
 
+pub use aggregation_server::AggregationServer;
 pub use api::Api;
 pub use fleet::Fleet;
 pub use random::Random;
