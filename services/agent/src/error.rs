@@ -9,6 +9,8 @@ pub enum Error {
     Endpoint { endpoint: String, message: String },
     #[error("agent.push.tenant {0:?} has characters that a header cannot hold")]
     Tenant(String),
+    #[error("agent.push.token has characters that a header cannot hold")]
+    Token,
     #[error("agent.labels: {0:?} is no name of a label")]
     LabelName(String),
     #[error("agent.interval_seconds must be at least 1")]

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
+use tidegate_access::Secret;
 use tidegate_runtime::backoff::Policy;
 use tidegate_runtime::{Health, Target, TaskError, Tasks};
 use tokio::sync::mpsc;
@@ -66,8 +67,12 @@ pub struct PushConfig {
     pub endpoint: String,
     /// Sent as `X-Scope-OrgID` unless empty.
     pub tenant: String,
-    /// A file whose text is sent as a bearer token, for a proxy that wants one.
+    /// A file whose text is sent as a bearer token; read for each push, so that
+    /// it can be changed at any time.
     pub token_file: Option<PathBuf>,
+    /// Sent where no file is named.
+    #[serde(skip)]
+    pub token: Option<Secret>,
     pub compression: Compression,
     /// Time for one push, connecting included.
     pub timeout_seconds: u64,
@@ -125,6 +130,7 @@ impl Default for PushConfig {
             endpoint: "http://127.0.0.1:4317".into(),
             tenant: String::new(),
             token_file: None,
+            token: None,
             compression: Compression::Zstd,
             timeout_seconds: 10,
             backoff: Policy::default(),

@@ -41,7 +41,16 @@ pub struct Client {
     grpc: Grpc<Channel>,
     timeout: Duration,
     tenant: Option<AsciiMetadataValue>,
-    token_file: Option<PathBuf>,
+    token: Token,
+}
+
+/// What is sent as `Authorization`.
+#[derive(Clone)]
+enum Token {
+    None,
+    Fixed(AsciiMetadataValue),
+    /// Read each time, so that a new one counts at once.
+    File(PathBuf),
 }
 
 impl Client {
@@ -71,7 +80,12 @@ impl Client {
             "" => None,
             tenant => Some(tenant.parse().map_err(|_| Error::Tenant(tenant.to_owned()))?),
         };
-        Ok(Self { grpc, timeout, tenant, token_file: config.token_file.clone() })
+        let token = match (&config.token_file, &config.token) {
+            (Some(path), _) => Token::File(path.clone()),
+            (None, Some(secret)) => Token::Fixed(bearer(secret.reveal()).ok_or(Error::Token)?),
+            (None, None) => Token::None,
+        };
+        Ok(Self { grpc, timeout, tenant, token })
     }
 
     /// Sends one batch and waits for its fate.
@@ -95,22 +109,26 @@ impl Client {
         if let Some(tenant) = &self.tenant {
             request.metadata_mut().insert(TENANT_HEADER, tenant.clone());
         }
-        if let Some(path) = &self.token_file {
-            request.metadata_mut().insert(TOKEN_HEADER, token(path).await?);
+        match &self.token {
+            Token::None => {}
+            Token::Fixed(token) => drop(request.metadata_mut().insert(TOKEN_HEADER, token.clone())),
+            Token::File(path) => drop(request.metadata_mut().insert(TOKEN_HEADER, read(path).await?)),
         }
         let path = http::uri::PathAndQuery::from_static(METHOD);
         Ok(self.grpc.unary(request, path, RawCodec).await?.into_inner())
     }
 }
 
-/// Read each time, so that a new token counts at once.
-async fn token(path: &Path) -> Result<AsciiMetadataValue, Status> {
+fn bearer(token: &str) -> Option<AsciiMetadataValue> {
+    let mut value: AsciiMetadataValue = format!("Bearer {token}").parse().ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+async fn read(path: &Path) -> Result<AsciiMetadataValue, Status> {
     let failed = |message: String| Status::unauthenticated(format!("{}: {message}", path.display()));
     let text = tokio::fs::read_to_string(path).await.map_err(|error| failed(error.to_string()))?;
-    let value = format!("Bearer {}", text.trim()).parse::<AsciiMetadataValue>();
-    let mut value = value.map_err(|_| failed("has characters that a header cannot hold".into()))?;
-    value.set_sensitive(true);
-    Ok(value)
+    bearer(text.trim()).ok_or_else(|| failed("has characters that a header cannot hold".into()))
 }
 
 /// What really happened is the last in the chain: "connection refused", not

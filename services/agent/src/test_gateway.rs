@@ -34,6 +34,7 @@ pub enum Answer {
 pub struct Received {
     pub bytes: Bytes,
     pub tenant: Option<String>,
+    pub authorization: Option<String>,
 }
 
 impl Received {
@@ -109,12 +110,13 @@ impl Gateway {
 #[tonic::async_trait]
 impl Ingest for Service {
     async fn push(&self, request: Request<PushRequest>) -> Result<Response<PushResponse>, Status> {
-        let tenant = request.metadata().get("x-scope-orgid").map(|value| value.to_str().expect("text").to_owned());
+        let header = |name| request.metadata().get(name).map(|value| value.to_str().expect("text").to_owned());
+        let (tenant, authorization) = (header("x-scope-orgid"), header("authorization"));
         // The agent's encoder and this one are the same, so equal bytes go in and out.
         let bytes = Bytes::from(request.into_inner().encode_to_vec());
         let answer = {
             let mut state = self.0.lock().expect("not poisoned");
-            state.received.push(Received { bytes, tenant });
+            state.received.push(Received { bytes, tenant, authorization });
             state.answers.pop_front().unwrap_or(Answer::Accept)
         };
         match answer {

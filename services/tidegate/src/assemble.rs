@@ -5,7 +5,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use prometheus_client::registry::Registry;
+use tidegate_access::{Guard, Role, login_router};
 use tidegate_eventlog::wall_clock;
+use tidegate_model::TenantId;
 use tidegate_runtime::failpoint::Failpoint;
 use tidegate_runtime::{Health, Target, TaskError};
 use tokio::runtime::Handle;
@@ -50,6 +52,7 @@ pub async fn targets(
     selection: Selection,
     config: &Config,
     data_dir: Option<&DataDir>,
+    guard: Option<&Guard>,
     shared: &mut Shared,
 ) -> anyhow::Result<Assembly> {
     let adapters = adapters::open(selection, config, data_dir, &shared.health, &mut shared.registry).await?;
@@ -59,9 +62,9 @@ pub async fn targets(
         assembly.http = verify::router(store.clone(), archive.clone(), config);
     }
     for spec in TABLE.iter().rev().filter(|spec| selection.contains(spec.name) && !spec.needs.is_empty()) {
-        on_adapters(spec.name, config, adapters.clone(), shared, &mut assembly).await?;
+        on_adapters(spec.name, config, adapters.clone(), guard, shared, &mut assembly).await?;
     }
-    if let Some(config) = agent_config(selection, config) {
+    if let Some(config) = agent_config(selection, config, guard)? {
         let Shared { registry, health, failures, background, .. } = shared;
         let folder = data_dir.context("the agent has no data folder")?.path();
         let built = tidegate_agent::build(config, folder, registry, health, failures.clone());
@@ -76,6 +79,7 @@ async fn on_adapters(
     name: Name,
     config: &Config,
     adapters: Adapters,
+    guard: Option<&Guard>,
     shared: &mut Shared,
     assembly: &mut Assembly,
 ) -> anyhow::Result<()> {
@@ -100,6 +104,10 @@ async fn on_adapters(
             let built = starting_on(background, built).await;
             assembly.add(built.context("starting query")?);
             assembly.http = std::mem::take(&mut assembly.http).merge(tidegate_dashboard::router());
+            if let Some(guard) = guard {
+                let login = login_router(guard.clone(), false);
+                assembly.http = std::mem::take(&mut assembly.http).merge(login);
+            }
         }
         Name::Rollup => {
             let built = tidegate_rollup::build(config.rollup.clone(), log()?, store()?, registry, health, failures);
@@ -127,14 +135,25 @@ impl Assembly {
 
 /// The agent inside `all` pushes to the gateway beside it, over the same port
 /// as any other. `None` when there shall be no agent.
-fn agent_config(selection: Selection, config: &Config) -> Option<tidegate_agent::Config> {
+fn agent_config(
+    selection: Selection,
+    config: &Config,
+    guard: Option<&Guard>,
+) -> anyhow::Result<Option<tidegate_agent::Config>> {
     let mut agent = config.agent.clone();
-    match selection {
+    Ok(match selection {
         Selection::One(Name::Agent) => Some(agent),
         Selection::All if agent.enabled => {
             agent.push.endpoint = format!("http://{}", reachable(config.grpc.listen));
+            if let (Some(guard), None) = (guard, &agent.push.token_file) {
+                let tenant = match agent.push.tenant.as_str() {
+                    "" => TenantId::default(),
+                    name => TenantId::new(name).context("agent.push.tenant")?,
+                };
+                agent.push.token = Some(guard.issue("the agent of this process", tenant, Role::Push)?);
+            }
             Some(agent)
         }
         Selection::All | Selection::One(_) => None,
-    }
+    })
 }

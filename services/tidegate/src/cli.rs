@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use tidegate_runtime::config::Sources;
 
 use crate::targets::{Name, Selection};
+use crate::token::TokenCommand;
 
 /// Keeps every acknowledged metric sample exactly once, rolls it up, serves it live and from history.
 #[derive(Debug, Parser)]
@@ -33,6 +34,16 @@ pub struct Settings {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[command(flatten)]
+    Configured(Configured),
+    /// Makes tokens for clients
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// Commands that read the configuration.
+#[derive(Debug, Subcommand)]
+pub enum Configured {
     #[command(flatten)]
     Run(RunTarget),
     /// Recounts ledger, store and archive; succeeds only if nothing is lost or counted twice
@@ -89,13 +100,13 @@ impl Verify {
     }
 }
 
-impl Command {
+impl Configured {
     pub fn settings(&self) -> &Settings {
         match self {
-            Command::Config(ConfigCommand::Check(settings) | ConfigCommand::Print(settings)) => settings,
-            Command::Verify(verify) => &verify.settings,
-            Command::Migrate(settings) => settings,
-            Command::Run(target) => match target {
+            Configured::Config(ConfigCommand::Check(settings) | ConfigCommand::Print(settings)) => settings,
+            Configured::Verify(verify) => &verify.settings,
+            Configured::Migrate(settings) => settings,
+            Configured::Run(target) => match target {
                 RunTarget::All(settings)
                 | RunTarget::Gateway(settings)
                 | RunTarget::Rollup(settings)

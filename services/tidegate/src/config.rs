@@ -17,6 +17,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub http: Http,
     pub grpc: Grpc,
+    /// Who may do what.
+    pub auth: tidegate_access::Config,
     pub log: telemetry::LogConfig,
     pub limits: tidegate_gateway::Limits,
     pub gateway: tidegate_gateway::Config,
@@ -59,6 +61,7 @@ impl Default for Config {
             data_dir: PathBuf::from("./data"),
             http: Http::default(),
             grpc: Grpc::default(),
+            auth: tidegate_access::Config::default(),
             log: telemetry::LogConfig { level: format!("info,{QUIET}"), ..telemetry::LogConfig::default() },
             limits: tidegate_gateway::Limits::default(),
             gateway: tidegate_gateway::Config::default(),

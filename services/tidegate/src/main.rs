@@ -1,6 +1,7 @@
 //! The `tidegate` program: reads the command line and the configuration, then
 //! runs the targets that were asked for until it is told to stop.
 
+mod access;
 mod adapters;
 mod assemble;
 mod background;
@@ -12,6 +13,7 @@ mod failpoints;
 mod migrate;
 mod process;
 mod targets;
+mod token;
 mod verify;
 mod watched_log;
 
@@ -22,7 +24,7 @@ use clap::Parser;
 use tidegate_runtime::file_handles;
 use tidegate_runtime::telemetry::{self, Shape, TelemetryError};
 
-use cli::{Cli, Command, ConfigCommand};
+use cli::{Cli, Command, ConfigCommand, Configured};
 use config::Config;
 
 /// Many small allocations on many threads: faster than the system's.
@@ -40,19 +42,23 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let config: Config = tidegate_runtime::config::load(&cli.command.settings().sources())?;
-    match cli.command {
-        Command::Config(ConfigCommand::Check(_)) => cli::answer("the configuration is valid\n"),
-        Command::Config(ConfigCommand::Print(_)) => cli::answer(&tidegate_runtime::config::print(&config)?),
-        Command::Verify(arguments) => {
+    let command = match cli.command {
+        Command::Token(command) => return token::run(&command),
+        Command::Configured(command) => command,
+    };
+    let config: Config = tidegate_runtime::config::load(&command.settings().sources())?;
+    match command {
+        Configured::Config(ConfigCommand::Check(_)) => cli::answer("the configuration is valid\n"),
+        Configured::Config(ConfigCommand::Print(_)) => cli::answer(&tidegate_runtime::config::print(&config)?),
+        Configured::Verify(arguments) => {
             start_logs(&config)?;
             on_threads(verify::run(&config, arguments.format()))
         }
-        Command::Migrate(_) => {
+        Configured::Migrate(_) => {
             start_logs(&config)?;
             on_threads(migrate::run(&config))
         }
-        Command::Run(target) => {
+        Configured::Run(target) => {
             let selection = target.selection();
             selection.check(&config)?;
             let logs = start_logs(&config)?;

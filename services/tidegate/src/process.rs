@@ -11,8 +11,9 @@ use anyhow::{Context, bail};
 use axum::Router;
 use axum::http::StatusCode;
 use prometheus_client::registry::Registry;
+use tidegate_access::Guard;
 use tidegate_runtime::failpoint::Failpoint;
-use tidegate_runtime::server::{self, ListenError, Protocol, Server, ServerMetrics};
+use tidegate_runtime::server::{self, ListenError, Protocol, Security, Server, ServerMetrics};
 use tidegate_runtime::shutdown::{self, Signals};
 use tidegate_runtime::telemetry::Shape;
 use tidegate_runtime::{Health, Target, TaskError, Tasks, admin, process_metrics};
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use crate::access;
 use crate::assemble::{self, Assembly, Shared};
 use crate::banner::{self, Places};
 use crate::config::Config;
@@ -58,8 +60,9 @@ pub async fn run(
     let ending = shared.health.part("process");
     process_metrics::register(&mut shared.registry);
     let metrics = ServerMetrics::register(&mut shared.registry);
+    let guard = access::guard(&config, &mut shared.registry)?;
     let assembly = tokio::select! {
-        built = assemble::targets(selection, &config, data_dir.as_ref(), &mut shared) => built?,
+        built = assemble::targets(selection, &config, data_dir.as_ref(), guard.as_ref(), &mut shared) => built?,
         // Opening a large folder takes a while; nothing is served yet.
         name = signals.next() => bail!("{name} while starting"),
     };
@@ -68,7 +71,7 @@ pub async fn run(
     let http = http.fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the API is below /api/v1/\n") });
     let grpc = grpc.map(tonic::service::Routes::into_axum_router);
     announce(selection, &config, &ports, data_dir.as_ref(), logs);
-    let mut servers = serve(ports, http, grpc, &config, metrics, failures);
+    let mut servers = serve(ports, http, grpc, &config, metrics, guard, failures);
     let lost = adapters.clone().failed();
     servers.spawn("adapters", |cancel| async move {
         tokio::select! {
@@ -142,6 +145,7 @@ fn serve(
     grpc: Option<Router>,
     config: &Config,
     metrics: ServerMetrics,
+    guard: Option<Guard>,
     failures: mpsc::Sender<TaskError>,
 ) -> Tasks {
     let mut servers = Tasks::new(failures);
@@ -152,11 +156,15 @@ fn serve(
         limits: config.http.limits.clone(),
         metrics: metrics.clone(),
     };
-    servers.spawn("http", |cancel| server.serve(cancel));
+    let security = Security { guard: guard.clone(), tls: None };
+    servers.spawn("http", |cancel| server.serve_with(security.clone(), cancel));
     if let (Some(listener), Some(router)) = (ports.grpc, grpc) {
         let limits = config.grpc.limits.clone();
         let server = Server { listener, protocol: Protocol::Grpc, router, limits, metrics };
-        servers.spawn("grpc", |cancel| server.serve(cancel));
+        servers.spawn("grpc", |cancel| server.serve_with(security, cancel));
+    }
+    if let Some(guard) = guard {
+        servers.spawn("tokens", |cancel| guard.keep_reading(cancel));
     }
     servers
 }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use prometheus_client::registry::Registry;
+use tidegate_access::Secret;
 use tidegate_coldstore::Archive;
 use tidegate_compactor::verify::{Report, VerifyRange, verify_since};
 use tidegate_eventlog::wall_clock;
@@ -42,7 +43,7 @@ pub async fn run(config: &Config, format: ReportFormat) -> anyhow::Result<ExitCo
                 let Some(address) = address else {
                     bail!("{} is in use by a process that does not say where to ask it", path.display());
                 };
-                ask(address).await?
+                ask(address, config).await?
             }
             Err(error) => return Err(error.into()),
         },
@@ -71,13 +72,24 @@ async fn recount(
 }
 
 /// A recount takes as long as there is data; only the connection has a limit.
-async fn ask(address: SocketAddr) -> anyhow::Result<Report> {
+async fn ask(address: SocketAddr, config: &Config) -> anyhow::Result<Report> {
     let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy().build()?;
     let url = format!("http://{}{ROUTE}", reachable(address));
     let asking = || format!("asking the process that uses the folder, at {url}");
-    let response = client.post(&url).send().await.with_context(asking)?;
+    let mut request = client.post(&url);
+    if let Some(path) = &config.auth.command_token_file {
+        request = request.bearer_auth(Secret::from_file(path).context("auth.command_token_file")?.reveal());
+    }
+    let response = request.send().await.with_context(asking)?;
     let status = response.status();
     let body = response.text().await.with_context(asking)?;
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        bail!(
+            "{}: {status}: {}; auth.command_token_file names a file with a token of role admin",
+            asking(),
+            body.trim()
+        );
+    }
     if !status.is_success() {
         bail!("{}: {status}: {}", asking(), body.trim());
     }

@@ -1,3 +1,5 @@
+use tidegate_access::Secret;
+
 use super::*;
 use crate::test_gateway::{Answer, Gateway};
 
@@ -28,6 +30,29 @@ async fn a_batch_arrives_whatever_the_compression() {
         assert_eq!(received[0].bytes, batch());
         assert_eq!(received[0].tenant.as_deref(), Some("blue"));
     }
+}
+
+#[tokio::test]
+async fn the_token_is_that_of_the_file_at_the_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    let [first, second] = [(); 2].map(|()| Secret::generate().expect("random"));
+    std::fs::write(&path, first.reveal()).expect("writes");
+    let gateway = Gateway::start([]).await;
+    let config = PushConfig { token_file: Some(path.clone()), ..config(gateway.endpoint(), Compression::None) };
+    let mut client = Client::new(&config).expect("a client");
+    client.push(batch()).await;
+    std::fs::write(&path, format!("{}\n", second.reveal())).expect("writes");
+    client.push(batch()).await;
+    std::fs::remove_file(&path).expect("removes");
+    assert!(matches!(client.push(batch()).await, Outcome::Failed { .. }));
+    let sent: Vec<_> =
+        gateway.received().into_iter().map(|received| received.authorization.expect("a token")).collect();
+    assert_eq!(sent, [format!("Bearer {}", first.reveal()), format!("Bearer {}", second.reveal())]);
+    let fixed = PushConfig { token_file: None, token: Some(first.clone()), ..config };
+    Client::new(&fixed).expect("a client").push(batch()).await;
+    let sent = gateway.received().pop().and_then(|received| received.authorization);
+    assert_eq!(sent, Some(format!("Bearer {}", first.reveal())));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use credentials::SESSION_COOKIE;
-pub use file::{FileError, Token, Tokens};
+pub use file::{Entry, FileError, Token, Tokens, expiry};
 pub use guard::{Admitted, Guard, GuardError, Principal};
 pub use login::router as login_router;
 pub use refusal::Refusal;

@@ -44,8 +44,8 @@ struct Filled {
 pub fn router(guard: Guard, is_tls: bool) -> Router {
     let login = Login { guard, secure: if is_tls { "; Secure" } else { "" } };
     Router::new()
-        .route("/login", get(|| async { page(StatusCode::OK, "") }).post(log_in))
-        .route("/logout", post(log_out))
+        .route(LOGIN, get(|| async { page(StatusCode::OK, "") }).post(log_in))
+        .route(LOGOUT, post(log_out))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .with_state(login)
 }

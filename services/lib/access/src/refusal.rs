@@ -1,7 +1,12 @@
 //! Why a request is not let in. The texts tell nothing of other tenants, nor
 //! whether a token ever existed.
 
-use http::StatusCode;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::{Method, Request, StatusCode};
+
+use crate::login::LOGIN;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -42,5 +47,35 @@ impl Refusal {
             Self::Tenant => "tenant",
             Self::CrossSite => "cross_site",
         }
+    }
+
+    /// What the client of this request is answered over HTTP: a browser that
+    /// opens the dashboard is sent to its login.
+    pub fn answer<B>(&self, request: &Request<B>) -> Response {
+        let status = self.http_status();
+        let path = request.uri().path();
+        let asks_for_page = request.method() == Method::GET
+            && request
+                .headers()
+                .get(ACCEPT)
+                .is_some_and(|accept| accept.to_str().is_ok_and(|it| it.contains("text/html")));
+        if path == "/" && asks_for_page {
+            return (StatusCode::SEE_OTHER, [(LOCATION, LOGIN)]).into_response();
+        }
+        let is_api = path.starts_with("/api/v1/") && path != "/api/v1/write";
+        let (content_type, body) = if is_api {
+            // The shape in which the API of Prometheus tells errors.
+            let kind = if status == StatusCode::UNAUTHORIZED { "unauthorized" } else { "forbidden" };
+            let body = serde_json::json!({ "status": "error", "errorType": kind, "error": self.to_string() });
+            ("application/json", body.to_string())
+        } else {
+            ("text/plain; charset=utf-8", format!("{self}\n"))
+        };
+        let mut response = (status, [(CONTENT_TYPE, content_type)], Body::from(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = http::HeaderValue::from_static("Bearer realm=\"tidegate\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+        }
+        response
     }
 }

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use body::BodyError;
 use connection::Connection;
+use tidegate_access::Guard;
 
 /// What clients of a port may hold, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +138,15 @@ impl ServerMetrics {
     }
 }
 
+/// Who may use a port.
+#[derive(Clone, Default)]
+pub struct Security {
+    /// Asked before any route sees a request; without one all are let in.
+    pub guard: Option<Guard>,
+    /// Without it all is in the clear.
+    pub tls: Option<TlsAcceptor>,
+}
+
 /// A port about to be served.
 pub struct Server {
     pub listener: TcpListener,
@@ -154,7 +164,7 @@ impl Server {
     /// # Errors
     /// None today; the type fits `Tasks::spawn`.
     pub async fn serve(self, cancel: CancellationToken) -> Result<(), Infallible> {
-        self.serve_on(None, cancel).await
+        self.serve_with(Security::default(), cancel).await
     }
 
     /// As [`Server::serve`], with TLS; the protocol is what is agreed upon there.
@@ -162,16 +172,20 @@ impl Server {
     /// # Errors
     /// None today; the type fits `Tasks::spawn`.
     pub async fn serve_tls(self, tls: TlsAcceptor, cancel: CancellationToken) -> Result<(), Infallible> {
-        self.serve_on(Some(tls), cancel).await
+        self.serve_with(Security { tls: Some(tls), guard: None }, cancel).await
     }
 
-    async fn serve_on(self, tls: Option<TlsAcceptor>, cancel: CancellationToken) -> Result<(), Infallible> {
+    /// As [`Server::serve`], to those whom `security` lets in.
+    ///
+    /// # Errors
+    /// None today; the type fits `Tasks::spawn`.
+    pub async fn serve_with(self, security: Security, cancel: CancellationToken) -> Result<(), Infallible> {
         let port = Port { port: self.protocol.name() };
         let open = self.metrics.open.get_or_create_owned(&port);
         let refused = self.metrics.refused.get_or_create_owned(&port);
         let refused_requests = self.metrics.refused_requests.get_or_create_owned(&port);
         let connection =
-            Connection::new(self.protocol, self.router, &self.limits, tls, refused_requests, cancel.clone());
+            Connection::new(self.protocol, self.router, &self.limits, security, refused_requests, cancel.clone());
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {

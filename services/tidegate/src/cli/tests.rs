@@ -3,6 +3,13 @@ use clap::CommandFactory;
 use super::*;
 use crate::config::Config;
 
+fn configured(arguments: &[&str]) -> Configured {
+    match parse(arguments).command {
+        Command::Configured(command) => command,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn parse(arguments: &[&str]) -> Cli {
     Cli::try_parse_from([&["tidegate"], arguments].concat()).expect("parses")
 }
@@ -14,9 +21,10 @@ fn the_definition_is_sound() {
 
 #[test]
 fn settings_follow_the_command() {
-    let cli = parse(&["all", "--set", "log.level=warn", "--data-dir", "/tmp/a: b", "--set", "http.listen=[::1]:0"]);
-    assert!(matches!(cli.command, Command::Run(RunTarget::All(_))));
-    let sources = Sources { environment: Vec::new(), ..cli.command.settings().sources() };
+    let command =
+        configured(&["all", "--set", "log.level=warn", "--data-dir", "/tmp/a: b", "--set", "http.listen=[::1]:0"]);
+    assert!(matches!(command, Configured::Run(RunTarget::All(_))));
+    let sources = Sources { environment: Vec::new(), ..command.settings().sources() };
     let config: Config = tidegate_runtime::config::load(&sources).expect("loads");
     assert_eq!(config.data_dir, PathBuf::from("/tmp/a: b"));
     assert_eq!(config.log.level, "warn");
@@ -33,21 +41,21 @@ fn each_target_has_a_command() {
         ("query", Selection::One(Name::Query)),
         ("agent", Selection::One(Name::Agent)),
     ] {
-        let Command::Run(target) = parse(&[command]).command else { panic!("{command} runs a target") };
+        let Configured::Run(target) = configured(&[command]) else { panic!("{command} runs a target") };
         assert_eq!(target.selection(), expected);
     }
 }
 
 #[test]
 fn config_commands() {
-    assert!(matches!(parse(&["config", "check"]).command, Command::Config(ConfigCommand::Check(_))));
-    assert!(matches!(parse(&["config", "print"]).command, Command::Config(ConfigCommand::Print(_))));
+    assert!(matches!(configured(&["config", "check"]), Configured::Config(ConfigCommand::Check(_))));
+    assert!(matches!(configured(&["config", "print"]), Configured::Config(ConfigCommand::Print(_))));
 }
 
 #[test]
 fn verify_prints_a_table_or_json() {
-    let format = |arguments: &[&str]| match parse(arguments).command {
-        Command::Verify(verify) => verify.format(),
+    let format = |arguments: &[&str]| match configured(arguments) {
+        Configured::Verify(verify) => verify.format(),
         other => panic!("{other:?}"),
     };
     assert_eq!(format(&["verify"]), ReportFormat::Table);

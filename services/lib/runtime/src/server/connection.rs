@@ -20,6 +20,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use prometheus_client::metrics::counter::Counter;
+use tidegate_access::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -30,7 +31,7 @@ use tower::Service;
 
 use super::body::{TimedBody, Times};
 use super::guarded::Guarded;
-use super::{Limits, Protocol};
+use super::{Limits, Protocol, Security};
 
 /// Requests need no more; the rest of a batch is in the body.
 const MAX_HEADER_BYTES: u32 = 32 * 1024;
@@ -69,7 +70,7 @@ pub struct Connection {
     body_times: Times,
     write_timeout: Duration,
     max_streams: u32,
-    tls: Option<TlsAcceptor>,
+    security: Security,
     /// Of all connections.
     requests: Arc<Semaphore>,
     refused: Counter,
@@ -81,7 +82,7 @@ impl Connection {
         protocol: Protocol,
         router: Router,
         limits: &Limits,
-        tls: Option<TlsAcceptor>,
+        security: Security,
         refused: Counter,
         cancel: CancellationToken,
     ) -> Self {
@@ -93,7 +94,7 @@ impl Connection {
             body_times: Times { pause: Duration::from_secs(pause), whole: Duration::from_secs(whole) },
             write_timeout: Duration::from_secs(limits.write_timeout_seconds),
             max_streams: limits.max_concurrent_streams,
-            tls,
+            security,
             requests: Arc::new(Semaphore::new(limits.max_open_requests.min(Semaphore::MAX_PERMITS))),
             refused,
             cancel,
@@ -104,7 +105,7 @@ impl Connection {
         // Answers are small; waiting to fill a segment only delays them.
         stream.set_nodelay(true).ok();
         let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
-        let ended = match &self.tls {
+        let ended = match &self.security.tls {
             Some(tls) => self.run_tls(tls, stream, info).await,
             None => self.run_clear(stream, info).await,
         };
@@ -185,6 +186,7 @@ impl Connection {
         info: TcpConnectInfo,
         protocol: Protocol,
     ) -> impl Future<Output = Result<http::Response<Body>, Infallible>> + Send + use<> {
+        let info_of_peer = info.remote_addr;
         let open = Arc::clone(&self.requests).try_acquire_owned().map(|open| {
             let mut request = request.map(|body| Body::new(TimedBody::new(body, self.body_times)));
             if let Some(peer) = info.remote_addr {
@@ -193,15 +195,27 @@ impl Connection {
             if protocol == Protocol::Grpc {
                 request.extensions_mut().insert(info);
             }
-            // A router is always ready.
-            (open, self.router.clone().call(request))
+            let admitted = self.security.guard.as_ref().map(|guard| guard.admit(&mut request, info_of_peer));
+            let answering = match admitted.transpose() {
+                // A router is always ready.
+                Ok(admitted) => Ok((admitted, self.router.clone().call(request))),
+                Err(refusal) => Err(refuse(&refusal, &request, protocol)),
+            };
+            (open, answering)
         });
         if open.is_err() {
             self.refused.inc();
         }
         async move {
             match open {
-                Ok((_open, answering)) => answering.await,
+                Ok((_open, Ok((admitted, answering)))) => {
+                    let answer = answering.await;
+                    if let (Some(admitted), Ok(answer)) = (admitted, &answer) {
+                        admitted.answered(answer.status());
+                    }
+                    answer
+                }
+                Ok((_open, Err(refused))) => Ok(refused),
                 Err(_) => Ok(turn_away(protocol)),
             }
         }
@@ -221,6 +235,18 @@ async fn begins_with_http2(stream: &TcpStream) -> io::Result<bool> {
         // A part of it only; peeking again would tell the same at once.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+fn refuse(refusal: &Refusal, request: &http::Request<Body>, protocol: Protocol) -> http::Response<Body> {
+    if protocol != Protocol::Grpc {
+        return refusal.answer(request);
+    }
+    let why = refusal.to_string();
+    let status = match refusal.http_status() {
+        StatusCode::UNAUTHORIZED => tonic::Status::unauthenticated(why),
+        _ => tonic::Status::permission_denied(why),
+    };
+    status.into_http::<tonic::body::Body>().map(Body::new)
 }
 
 fn turn_away(protocol: Protocol) -> http::Response<Body> {

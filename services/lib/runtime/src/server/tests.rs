@@ -230,3 +230,72 @@ async fn a_client_that_says_nothing_is_cut_off_from_either() {
     assert_eq!(talk(running.address, "").await, "");
     assert_eq!(talk(running.address, "PR").await, "");
 }
+
+const RULES: &[tidegate_access::Rule] = &[tidegate_access::Rule {
+    method: None,
+    path: "/",
+    need: tidegate_access::Need::Role(tidegate_access::Role::Read),
+}];
+
+async fn start_guarded(protocol: Protocol) -> (Running, tidegate_access::Secret) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tokens.yaml");
+    std::fs::write(&path, "tokens: []").expect("writes");
+    let config = tidegate_access::Config { tokens_file: Some(path), ..Default::default() };
+    let guard = Guard::load(&config, RULES, &mut Registry::default()).expect("loads").expect("a guard");
+    let tenant = tidegate_model::TenantId::new("blue").expect("a name");
+    let secret = guard.issue("test", tenant, tidegate_access::Role::Read).expect("random");
+    let listener = listen("http.listen", "127.0.0.1:0".parse().expect("an address")).await.expect("listens");
+    let address = listener.local_addr().expect("an address");
+    let cancel = CancellationToken::new();
+    let tenant = |headers: http::HeaderMap| async move { format!("{:?}", headers.get("x-scope-orgid")) };
+    let router = Router::new().route("/", get(tenant)).route("/forgotten", get(|| async { "secret" }));
+    let server = Server { listener, protocol, router, limits: hasty(), metrics: ServerMetrics::default() };
+    let security = Security { guard: Some(guard), tls: None };
+    let running =
+        Running { address, cancel: cancel.clone(), server: tokio::spawn(server.serve_with(security, cancel)) };
+    (running, secret)
+}
+
+#[tokio::test]
+async fn no_route_sees_a_request_that_the_guard_refuses() {
+    let (running, secret) = start_guarded(Protocol::Http).await;
+    let get = async |path: &str, more: &str| {
+        talk(running.address, &format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{more}\r\n")).await
+    };
+    let token = format!("Authorization: Bearer {}\r\n", secret.reveal());
+    let answer = get("/", "").await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("www-authenticate: Bearer"), "{answer}");
+    let answer = get("/", "Accept: text/html\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 303 ") && answer.contains("location: /login"), "{answer}");
+    let answer = get("/", &token).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("Some(\"blue\")"), "{answer}");
+    let answer = get("/", &format!("{token}X-Scope-OrgID: red\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    let answer = get("/forgotten", &token).await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && !answer.contains("secret"), "{answer}");
+    let answer = get("/nowhere", "").await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+}
+
+#[tokio::test]
+async fn grpc_clients_are_told_in_their_own_way() {
+    use tonic::client::GrpcService;
+    let (running, secret) = start_guarded(Protocol::Grpc).await;
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", running.address)).expect("an endpoint");
+    let mut channel = endpoint.connect().await.expect("connects");
+    for (token, wanted) in [
+        (None, tonic::Code::Unauthenticated),
+        (Some("tdg_wrong"), tonic::Code::Unauthenticated),
+        (Some(secret.reveal()), tonic::Code::PermissionDenied),
+    ] {
+        std::future::poll_fn(|cx| GrpcService::<tonic::body::Body>::poll_ready(&mut channel, cx)).await.expect("ready");
+        let mut request = http::Request::post("/tidegate.v1.Other/Call").header("content-type", "application/grpc");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let call = GrpcService::call(&mut channel, request.body(tonic::body::Body::empty()).expect("a request"));
+        let status = tonic::Status::from_header_map(call.await.expect("an answer").headers());
+        assert_eq!(status.expect("a status").code(), wanted, "{token:?}");
+    }
+}
