@@ -15,6 +15,8 @@ pub enum Error {
     LabelName(String),
     #[error("agent.interval_seconds must be at least 1")]
     Interval,
+    #[error(transparent)]
+    Scrape(#[from] crate::ScrapeError),
     #[error("the buffer folder {}: {source}", path.display())]
     Buffer { path: PathBuf, source: io::Error },
 }

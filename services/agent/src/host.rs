@@ -5,4 +5,4 @@ mod batch;
 pub(crate) mod collect;
 mod service;
 
-pub use service::start;
+pub use service::{name, start};

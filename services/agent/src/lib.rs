@@ -11,21 +11,27 @@ pub mod mad;
 mod metrics;
 mod outbox;
 mod push;
+mod scrape;
 mod symbols;
 #[cfg(test)]
 mod test_gateway;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tidegate_access::Secret;
 use tidegate_runtime::backoff::Policy;
 use tidegate_runtime::{Health, Target, TaskError, Tasks};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 pub use error::Error;
+pub use scrape::{
+    Action, Config as ScrapeConfig, ConfigError as ScrapeError, Job, Labels, OwnMetrics, OwnRegistry, RuleConfig,
+};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -41,6 +47,10 @@ pub struct Config {
     /// Labels that every series gets.
     pub labels: BTreeMap<String, String>,
     pub collect: CollectConfig,
+    /// Pages of metrics that are read and pushed as they stand.
+    pub scrape: ScrapeConfig,
+    /// What becomes of the metrics of this process.
+    pub own_metrics: OwnMetrics,
     pub push: PushConfig,
     pub buffer: BufferConfig,
 }
@@ -104,6 +114,8 @@ impl Default for Config {
             job: "tidegate-agent".into(),
             labels: BTreeMap::new(),
             collect: CollectConfig::default(),
+            scrape: ScrapeConfig::default(),
+            own_metrics: OwnMetrics::default(),
             push: PushConfig::default(),
             buffer: BufferConfig::default(),
         }
@@ -144,7 +156,8 @@ impl Default for BufferConfig {
     }
 }
 
-/// Starts the agent. Batches wait in `data_dir/agent`, which is made.
+/// Starts the agent. Batches wait in `data_dir/agent`, which is made. `own` is
+/// filled with the process's registry when everything has registered there.
 ///
 /// # Errors
 /// When the configuration makes no sense or the buffer's folder cannot be used.
@@ -152,11 +165,20 @@ pub async fn build(
     config: Config,
     data_dir: &Path,
     registry: &mut Registry,
+    own: OwnRegistry,
     health: &Health,
     failures: mpsc::Sender<TaskError>,
 ) -> Result<Target, Error> {
     let metrics = metrics::Metrics::register(registry);
     let mut tasks = Tasks::new(failures);
-    host::start(config, data_dir.join("agent"), metrics, health.part("agent"), &mut tasks).await?;
+    let (scrape, own_metrics) = (config.scrape.clone(), config.own_metrics);
+    let (host, labels) = (host::name(&config), config.labels.clone());
+    let interval = Duration::from_secs(config.interval_seconds);
+    let outbox = host::start(config, data_dir.join("agent"), metrics, health.part("agent"), &mut tasks).await?;
+    let scribe = Arc::new(Mutex::new(scrape::Scribe::new(rand::random(), host.clone(), labels)));
+    scrape::start(&scrape, outbox.clone(), Arc::clone(&scribe), registry, &mut tasks)?;
+    if own_metrics == OwnMetrics::Push {
+        scrape::start_own(own, host, interval, outbox, scribe, &mut tasks);
+    }
     Ok(Target { name: "agent", http: axum::Router::new(), tasks })
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use axum::Router;
 use prometheus_client::registry::Registry;
 use tidegate_access::{Guard, Role, login_router};
+use tidegate_agent::OwnRegistry;
 use tidegate_eventlog::wall_clock;
 use tidegate_model::TenantId;
 use tidegate_runtime::failpoint::Failpoint;
@@ -30,6 +31,8 @@ pub struct Shared {
     pub failures: mpsc::Sender<TaskError>,
     /// Where targets run that no client waits for.
     pub background: Handle,
+    /// The registry itself, once all have registered; for who pushes it.
+    pub own: OwnRegistry,
     /// Where a test wants the process to die.
     pub failpoint: Option<Arc<Failpoint>>,
 }
@@ -65,9 +68,9 @@ pub async fn targets(
         on_adapters(spec.name, config, adapters.clone(), guard, shared, &mut assembly).await?;
     }
     if let Some(config) = agent_config(selection, config, guard)? {
-        let Shared { registry, health, failures, background, .. } = shared;
+        let Shared { registry, health, failures, background, own, .. } = shared;
         let folder = data_dir.context("the agent has no data folder")?.path();
-        let built = tidegate_agent::build(config, folder, registry, health, failures.clone());
+        let built = tidegate_agent::build(config, folder, registry, own.clone(), health, failures.clone());
         let built = starting_on(background, built).await;
         assembly.add(built.context("starting the agent")?);
     }

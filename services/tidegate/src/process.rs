@@ -12,6 +12,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use prometheus_client::registry::Registry;
 use tidegate_access::Guard;
+use tidegate_agent::OwnRegistry;
 use tidegate_runtime::failpoint::Failpoint;
 use tidegate_runtime::server::{self, ListenError, Protocol, Security, Server, ServerMetrics};
 use tidegate_runtime::shutdown::{self, Signals};
@@ -55,6 +56,7 @@ pub async fn run(
         health: Health::new(),
         failures: failures.clone(),
         background: background.clone(),
+        own: OwnRegistry::default(),
         failpoint,
     };
     let ending = shared.health.part("process");
@@ -67,7 +69,10 @@ pub async fn run(
         name = signals.next() => bail!("{name} while starting"),
     };
     let Assembly { targets, http, grpc, adapters } = assembly;
-    let http = http.merge(admin::router(Arc::new(shared.registry), shared.health.clone(), VERSION));
+    let registry = Arc::new(shared.registry);
+    // Nobody else sets it.
+    shared.own.set(Arc::clone(&registry)).ok();
+    let http = http.merge(admin::router(registry, shared.health.clone(), VERSION));
     let http = http.fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the API is below /api/v1/\n") });
     let grpc = grpc.map(tonic::service::Routes::into_axum_router);
     announce(selection, &config, &ports, data_dir.as_ref(), logs);

@@ -16,7 +16,8 @@ use crate::metrics::Metrics;
 use crate::outbox::{Outbox, Sender};
 use crate::{Config, Error};
 
-/// Opens the buffer in `folder` and starts the tasks.
+/// Opens the buffer in `folder` and starts the tasks. Others may put batches of
+/// their own into the outbox.
 ///
 /// # Errors
 /// See [`crate::build`].
@@ -26,7 +27,7 @@ pub async fn start(
     metrics: Metrics,
     health: Part,
     tasks: &mut Tasks,
-) -> Result<(), Error> {
+) -> Result<Outbox, Error> {
     if config.interval_seconds == 0 {
         return Err(Error::Interval);
     }
@@ -35,14 +36,19 @@ pub async fn start(
     let sender = Sender::new(outbox.clone(), &config.push)?;
     let interval = Duration::from_secs(config.interval_seconds);
     let collectors = Collectors::new(config.collect, metrics);
-    let reader = Reader { outbox, collectors, batches, interval, health };
+    let reader = Reader { outbox: outbox.clone(), collectors, batches, interval, health };
     tasks.spawn("agent-read", |cancel| reader.run(cancel));
     tasks.spawn("agent-send", |cancel| sender.run(cancel));
-    Ok(())
+    Ok(outbox)
+}
+
+/// What this host is called.
+pub fn name(config: &Config) -> String {
+    if config.host.is_empty() { collect::host() } else { config.host.clone() }
 }
 
 fn batches(config: &Config) -> Result<Batches, Error> {
-    let host = if config.host.is_empty() { collect::host() } else { config.host.clone() };
+    let host = name(config);
     let mut labels = BTreeMap::from([("instance".into(), host.clone()), ("job".into(), config.job.clone())]);
     for (name, value) in &config.labels {
         if !is_label_name(name) {

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::test_gateway::{Answer, Gateway, Received};
-use crate::{CollectConfig, PushConfig};
+use crate::{CollectConfig, OwnRegistry, PushConfig};
 
 /// A host with one file, so that batches are small.
 fn host() -> TempDir {
@@ -32,7 +32,9 @@ fn config(endpoint: String, proc: &TempDir) -> Config {
 
 async fn start_agent(config: Config, data: &TempDir, health: &Health) -> Target {
     let failures = mpsc::channel(1).0;
-    crate::build(config, data.path(), &mut Registry::default(), health, failures).await.expect("starts")
+    crate::build(config, data.path(), &mut Registry::default(), OwnRegistry::default(), health, failures)
+        .await
+        .expect("starts")
 }
 
 fn sequences(received: &[Received]) -> Vec<u64> {
@@ -120,7 +122,9 @@ async fn settings_that_make_no_sense_are_refused() {
         (Config { labels: labels(""), ..good.clone() }, "agent.labels: \"\""),
     ] {
         let failures = mpsc::channel(1).0;
-        let built = crate::build(bad, data.path(), &mut Registry::default(), &Health::new(), failures).await;
+        let built =
+            crate::build(bad, data.path(), &mut Registry::default(), OwnRegistry::default(), &Health::new(), failures)
+                .await;
         let error = built.expect_err("is refused").to_string();
         assert!(error.starts_with(message), "{error}");
     }

@@ -1,0 +1,29 @@
+//! Scraping: reads pages of metrics as Prometheus does and pushes what is on
+//! them as it stands, counters and all, through the agent's outbox. What a
+//! query sees is what it would see from a Prometheus: `up` and its like, labels
+//! after relabelling, and stale markers where series end.
+//!
+//! - `config` is the section `agent.scrape`, `discovery` finds targets,
+//! - `target` and `relabel` make of a group of them what is scraped,
+//! - `fetch` gets pages, `page` reads them, `series` remembers what was on the
+//!   last one, `batch` writes pushes,
+//! - `service` runs it all; `own` reads this process's own metrics instead.
+
+mod batch;
+mod config;
+mod discovery;
+mod fetch;
+mod own;
+mod page;
+mod relabel;
+mod series;
+mod service;
+mod target;
+
+pub use config::{Config, ConfigError, Job, Labels};
+pub use own::{OwnMetrics, OwnRegistry};
+pub use relabel::{Action, RuleConfig};
+
+pub(crate) use batch::Scribe;
+pub(crate) use own::start as start_own;
+pub(crate) use service::start;
