@@ -170,7 +170,7 @@ impl Stream {
         let stopping = self.place.query.stopping.clone();
         let message = tokio::select! {
             biased;
-            () = stopping.cancelled() => self.end(),
+            () = stopping.cancelled() => self.end(r#"{"reason":"shutdown"}"#),
             message = self.message() => message,
         };
         self.given = Some(Instant::now());
@@ -227,16 +227,20 @@ impl Stream {
     }
 
     fn fail(&mut self, failure: &Failure) -> Message {
+        if failure.is_temporary {
+            return self.end(&format!(r#"{{"reason":"unavailable","answer":{}}}"#, failure.json));
+        }
         self.ended = true;
-        Message::new(Kind::Failure, None, failure.0.to_string())
+        Message::new(Kind::Failure, None, failure.json.to_string())
     }
 
-    fn end(&mut self) -> Message {
+    /// Ends the stream for now: the client shall come back.
+    fn end(&mut self, data: &str) -> Message {
         self.ended = true;
         // Neighbours in time lie far apart.
         let spread_ms = self.place.number.wrapping_mul(617) % COME_BACK_MS;
         let retry = Some(Duration::from_millis(COME_BACK_MS + spread_ms));
-        Message { retry, ..Message::new(Kind::End, None, r#"{"reason":"shutdown"}"#.into()) }
+        Message { retry, ..Message::new(Kind::End, None, data.to_owned()) }
     }
 
     /// Skips what lies further back than streams go, and says so.

@@ -112,13 +112,13 @@ function Lines({ lines, error, waiting, place, query, go, range: shown, step, no
     <>
       {drawn.length < lines.length && (
         <p class="note">
-          {lines.length - drawn.length} of {lines.length} series are distributions, which a line cannot show.{' '}
+          {drawn.length ? `${lines.length - drawn.length} of ${lines.length} series are distributions` : 'These are distributions'}, which a line cannot show.{' '}
           <button onClick={() => go({ view: 'heatmap' })}>See the heatmap</button>
           {' '}Or ask for <code>histogram_quantile(0.99, …)</code>.
         </p>
       )}
       {drawn.length > 0 && (place.view === 'table' ? <Table lines={drawn} place={place} />
-        : <Chart lines={drawn} label={`Graph of ${query}`} height={300} legend="list" zone={place.zone} range={shown} step={step} onZoom={(from, to) => go({ from, to })} />)}
+        : <Chart lines={drawn} label={`Graph of ${query}`} height={Math.max(300, Math.round(innerHeight * (place.queries.length > 1 ? 0.32 : 0.44)))} legend="list" zone={place.zone} range={shown} step={step} onZoom={(from, to) => go({ from, to })} />)}
       <Notes notes={notes} />
       {drawn.length > 0 && <p><button onClick={() => download(linesCsv(drawn))}>Export CSV</button></p>}
     </>

@@ -34,9 +34,14 @@ const CORRECT_EVERY: Duration = Duration::from_secs(1);
 /// instead of trying themselves.
 const FAILURE_COUNTS: Duration = Duration::from_secs(2);
 
-/// Why a stream cannot go on: the error as JSON.
+/// Why a stream cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure(pub Arc<str>);
+pub(crate) struct Failure {
+    /// The same may succeed later.
+    pub is_temporary: bool,
+    /// The body of an error answer.
+    pub json: Arc<str>,
+}
 
 /// The corrections that a client had not seen are not kept any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +110,7 @@ impl Feed {
                 Ok(frame)
             }
             Err(error) => {
-                let failure = Failure(error.to_json().into());
+                let failure = Failure { is_temporary: error.is_temporary(), json: error.to_json().into() };
                 self.kept.lock().failed = Some((step_ms, Instant::now(), failure.clone()));
                 Err(failure)
             }

@@ -1,5 +1,7 @@
 //! What cannot be streamed is refused before the stream begins.
 
+use tidegate_hotstore::memory::Failing;
+
 use super::*;
 
 #[tokio::test]
@@ -92,4 +94,21 @@ async fn an_evaluation_that_fails_says_so_once_to_each_and_ends() {
         assert_eq!(failure.data["errorType"], "execution");
         assert_eq!(events.raw().await, None);
     }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_ends_a_stream_for_now_only() {
+    let world = World::new(NOW_MS + 10_000);
+    world.publish(&[series(&[("__name__", "m")], vec![(NOW_MS, 1.0)])], NOW_MS + 6_000).await;
+    let server = world.start().await;
+    let start = (NOW_MS / 1_000 + 5).to_string();
+    let query = [("query", "m"), ("start", start.as_str())];
+    world.store.set_failing(Failing::Everything);
+    // It is tried again for some ten seconds first.
+    let end = Client::open(&server, &query, None).await.raw().await.unwrap();
+    assert_eq!((end.event.as_deref(), &end.id), (Some("end"), &None));
+    assert_eq!((&end.data["reason"], &end.data["answer"]["errorType"]), (&json!("unavailable"), &json!("unavailable")));
+    world.store.set_failing(Failing::Nothing);
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(Client::open(&server, &query, None).await.next().await.points.len(), 1);
 }
