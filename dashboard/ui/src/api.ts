@@ -44,7 +44,6 @@ export interface PipelineState {
     shipped: number;
     changed: number;
   }[];
-  tenants: { name: string; series: number }[];
 }
 /** An answer, and what the server has to say about it. */
 export interface Noted<T> {
@@ -124,6 +123,10 @@ export const cardinality = (limit: number, match: string, signal?: AbortSignal):
   get('status/tsdb', { limit: String(limit), ...(match ? { 'match[]': match } : {}) }, signal);
 
 export const pipelineState = (signal?: AbortSignal): Promise<PipelineState> => get('status/pipeline', {}, signal);
+
+/** Who is not an administrator is told of no other tenants. */
+export const tenants = (signal?: AbortSignal): Promise<{ name: string; series: number }[]> =>
+  get<{ name: string; series: number }[]>('status/tenants', {}, signal).catch(() => []);
 
 export async function ownMetrics(signal?: AbortSignal): Promise<string> {
   const response = await ask('/metrics', { signal });

@@ -51,6 +51,7 @@ function Login({ done }: { done: () => void }) {
       <p class="bar">
         <input ref={token} type="password" aria-label="Bearer token" autocomplete="off" />
         <button>Use it in this tab</button>
+        <a href="/login">Log in for all tabs</a>
       </p>
     </form>
   );

@@ -60,6 +60,7 @@ pub(crate) fn router(query: Arc<Query>, cors: CorsLayer) -> Router {
         .route("/api/v1/status/config", endpoint("config", about::config))
         .route("/api/v1/status/tsdb", endpoint("tsdb", status::tsdb))
         .route("/api/v1/status/pipeline", endpoint("pipeline", pipeline::answer))
+        .route("/api/v1/status/tenants", endpoint("tenants", pipeline::tenants))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     // Not compressed: an event must leave at once.
     let stream = Router::new().route("/api/v1/stream", endpoint("stream", sse::answer));

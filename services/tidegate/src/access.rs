@@ -52,6 +52,8 @@ pub static TABLE: &[Rule] = &[
     any("/api/v1/status/config", READ),
     any("/api/v1/status/tsdb", READ),
     any("/api/v1/status/pipeline", READ),
+    // Names of others.
+    any("/api/v1/status/tenants", ADMIN),
     any("/api/v1/stream", READ),
     any("/admin/verify", ADMIN),
 ];

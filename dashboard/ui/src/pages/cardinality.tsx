@@ -1,7 +1,7 @@
 /** Which metrics and labels make many series. */
 
 import { useState } from 'preact/hooks';
-import { cardinality, type Counted, pipelineState } from '../api';
+import { cardinality, type Counted, tenants } from '../api';
 import { quote, short } from '../format';
 import { useAnswer } from '../hooks';
 import { write } from '../url';
@@ -42,8 +42,7 @@ function ofPair(pair: string): string {
 export function CardinalityPage() {
   const [match, setMatch] = useState('');
   const { data, error } = useAnswer((signal) => cardinality(TOP, match, signal), match, REFRESH_MS);
-  const all = useAnswer(pipelineState, 'state', REFRESH_MS);
-  const tenants = all.data?.tenants ?? [];
+  const others = useAnswer(tenants, 'tenants').data ?? [];
   const label = (name: string) => explore(`count by (${name}) ({${name}!=""})`);
   return (
     <>
@@ -64,7 +63,7 @@ export function CardinalityPage() {
           <List title="Series by label and value" text="Who sends them." rows={data.seriesCountByLabelValuePair} link={ofPair} />
           <List title="Values by label" text="A label that grows without end, such as a request's id, is a mistake." rows={data.labelValueCountByLabelName} link={label} />
           <List title="Bytes of values by label" text="Text of the different values, each once." rows={data.memoryInBytesByLabelName} />
-          {tenants.length > 1 && <List title="Series by tenant" text="Of all tenants, not of the selector." rows={tenants.map(({ name, series }) => ({ name, value: series }))} />}
+          {others.length > 1 && <List title="Series by tenant" text="Of all tenants, not of the selector." rows={others.map(({ name, series }) => ({ name, value: series }))} />}
         </div>
       )}
     </>

@@ -1,7 +1,7 @@
 //! `status/pipeline`: how far each partition has come, what the ledger counted
 //! hour by hour, and what of that the archive has. It is read from the log and
 //! the store that all targets share, so any process can tell; and it is of all
-//! tenants together.
+//! tenants together. `status/tenants`: who they are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::service::Query;
 
 /// Hours, the latest first, unless `limit` says otherwise.
 const HOURS: usize = 48;
+/// The largest ones, likewise.
 const TENANTS: usize = 20;
 /// How long an answer is good for everyone who asks: a ledger of years is long.
 const FRESH: Duration = Duration::from_secs(5);
@@ -29,19 +30,31 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
         None => HOURS,
     };
     let state = query.pipeline.get(&query).await?;
-    let tenants = query.index.largest_tenants(TENANTS);
     let write = |json: &mut Json| {
         json.raw(r#"{"partitions":["#);
         json.list(&state.partitions, Json::partition);
         json.raw(r#"],"hours":["#);
         json.list(state.hours.iter().rev().take(limit), |json, (hour, line)| json.hour(*hour, line));
-        json.raw(r#"],"tenants":["#);
+        json.raw("]}");
+    };
+    success(&query, write, &[], &[])
+}
+
+/// How many series each tenant has in the index.
+pub(super) async fn tenants(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
+    let limit = match ask.get("limit") {
+        Some(_) => ask.limit("limit")?,
+        None => TENANTS,
+    };
+    let tenants = query.index.largest_tenants(limit);
+    let write = |json: &mut Json| {
+        json.raw("[");
         json.list(&tenants, |json, (name, series)| {
             json.raw(r#"{"name":"#);
             json.string(name);
             json.raw(&format!(r#","series":{series}}}"#));
         });
-        json.raw("]}");
+        json.raw("]");
     };
     success(&query, write, &[], &[])
 }
