@@ -148,6 +148,8 @@ pub fn v3(cases: &mut Cases, random: &mut Random, base_ms: i64, count: u64) {
             _ => 2 + random.below(4) as usize,
         };
         let spread_ms = if random.strikes(300) { 90_000 } else { 900 };
+        // Around 1970 times are negative, and zero where nothing is.
+        let base_ms = if random.strikes(30) { -1_000 * random.below(90) as i64 } else { base_ms };
         let (mut records, mut what) = (Vec::new(), format!("{length} values, {word}, {parts} records"));
         let case = cases.name("v3", "");
         for part in all.chunks(all.len().div_ceil(parts)) {
@@ -265,10 +267,16 @@ pub fn v2(cases: &mut Cases, random: &mut Random, base_ms: i64, count: u64) {
                 })
             })
             .collect();
-        let metric = (kind, format!("{}/v2/{number}", prefix(random)), quantities);
+        let name = format!("{}/v2/{number}", prefix(random));
         let end_ms = base_ms + random.below(100_000) as i64;
-        let record = record_v12(random, &case, end_ms, &[metric]);
+        let record = record_v12(random, &case, end_ms, &[(kind, name.clone(), quantities)]);
         requests.add(&record);
+        if units.is_empty() && !name.starts_with("def") {
+            // Another kind under one name: together where the name chooses the statistics.
+            let again = vec![quantity_v2(fraction(random), None)];
+            let record = record_v12(random, &case, end_ms, &[(3 + (kind - 2) % 3, name, again)]);
+            requests.add(&record);
+        }
         requests.room();
     }
     requests.finish(cases, Phase::First, "/metrics/v2/application");
