@@ -7,6 +7,7 @@
 
 pub mod aggregate;
 pub mod config;
+pub mod diff;
 mod dimensions;
 pub mod emit;
 mod java_regex;

@@ -11,6 +11,7 @@
 //! StatisticRecord{1 statistic, 2 value, 3 unit, 4 user_specified, 5 supporting_data: a frame of type 05 02}
 //! ```
 
+pub mod read;
 mod wire;
 
 use self::wire::Message;
