@@ -30,7 +30,8 @@ use tokio::sync::{Mutex, mpsc};
 
 pub use error::Error;
 pub use scrape::{
-    Action, Config as ScrapeConfig, ConfigError as ScrapeError, Job, Labels, OwnMetrics, OwnRegistry, RuleConfig,
+    Action, Config as ScrapeConfig, ConfigError as ScrapeError, Honor, Job, Labels, OwnMetrics, OwnRegistry,
+    RuleConfig, Scheme,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

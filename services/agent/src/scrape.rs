@@ -20,10 +20,12 @@ mod series;
 mod service;
 mod target;
 
-pub use config::{Config, ConfigError, Job, Labels};
+pub use config::{Config, ConfigError, Honor, Job, Labels, Scheme};
 pub use own::{OwnMetrics, OwnRegistry};
 pub use relabel::{Action, RuleConfig};
 
 pub(crate) use batch::Scribe;
+pub(crate) use config::Checked;
+pub(crate) use discovery::Group;
 pub(crate) use own::start as start_own;
-pub(crate) use service::start;
+pub(crate) use service::{start, start_source};

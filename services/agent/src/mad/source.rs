@@ -6,6 +6,7 @@ mod kafka;
 mod metrics;
 pub mod otlp;
 mod reader;
+mod scrape;
 mod statsd;
 mod tcp_line;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use tidegate_mad::config::{Input, Source};
 use tidegate_runtime::Tasks;
 
 use super::feed::{Feed, Sockets};
+use crate::ScrapeError;
 
 pub use metrics::{Metrics, SourceMetrics};
 pub use reader::Reader;
@@ -45,6 +47,10 @@ pub enum StartError {
     Topics(#[from] TopicError),
     #[error("this program reads no topics")]
     NoTopics,
+    #[error(transparent)]
+    Scrape(#[from] ScrapeError),
+    #[error("{uri:?} is no address: {reason}")]
+    Target { uri: String, reason: String },
     #[error("the consumer's configuration lacks {0}")]
     Consumer(&'static str),
 }
@@ -91,7 +97,10 @@ pub async fn start(source: &Source, feed: Feed, context: &Context, tasks: &mut T
             Ok(Started::Running)
         }
         Input::OpenTelemetryGrpc { .. } => Ok(Started::Otlp(otlp::router(feed, metrics, context.max_body_bytes))),
-        Input::Scrape(_) => Ok(Started::Unreachable),
+        Input::Scrape(input) => {
+            scrape::start(&source.name, input, feed, &metrics, tasks)?;
+            Ok(Started::Running)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::discovery::Group;
 use super::relabel::{Rule, RuleConfig, RuleError};
 
 pub type Labels = BTreeMap<String, String>;
@@ -120,6 +121,8 @@ pub enum ConfigError {
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub job: Job,
+    /// Those that are not in files.
+    pub groups: Vec<Group>,
     pub relabel: Vec<Rule>,
     pub metric_relabel: Vec<Rule>,
     pub max_page_bytes: usize,
@@ -142,7 +145,9 @@ impl Config {
             .collect()
     }
 
-    fn check_job(&self, mut job: Job) -> Result<Checked, ConfigError> {
+    /// # Errors
+    /// What makes no sense.
+    pub fn check_job(&self, mut job: Job) -> Result<Checked, ConfigError> {
         let name = job.name.clone();
         if name.is_empty() {
             return Err(ConfigError::NoName);
@@ -164,7 +169,8 @@ impl Config {
             rules.map_err(|source| ConfigError::Rule { job: name.clone(), source })
         };
         let (relabel, metric_relabel) = (rules(&job.relabel)?, rules(&job.metric_relabel)?);
-        Ok(Checked { job, relabel, metric_relabel, max_page_bytes: self.max_page_bytes })
+        let group = Group { targets: job.targets.clone(), labels: job.labels.clone(), file: String::new() };
+        Ok(Checked { job, groups: vec![group], relabel, metric_relabel, max_page_bytes: self.max_page_bytes })
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tidegate_mad::{Kind, Metric, Quantity, Record};
 use tidegate_runtime::Tasks;
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
@@ -17,14 +18,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Describe, Scribe};
 use super::config::{Checked, Config, ConfigError};
-use super::discovery::{Files, Group};
+use super::discovery::Files;
 use super::fetch::{FetchError, Fetcher};
-use super::series::{Memory, Scraped, TooMany};
+use super::series::{Memory, Point, Scraped, TooMany};
 use super::target::{Target, targets};
+use crate::mad::feed::Feed;
+use crate::mad::source::SourceMetrics;
 use crate::outbox::Outbox;
 
 /// Scrapes between two that carry types and help texts.
 const DESCRIBE_EVERY: u64 = 60;
+/// Between two looks at a source's files.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, Default)]
 struct Metrics {
@@ -59,27 +64,50 @@ pub fn start(
     if jobs.is_empty() {
         return Ok(());
     }
-    let shared = Arc::new(Shared { outbox, scribe, fetcher: Fetcher::new(), metrics: Metrics::register(registry) });
+    let destination = Destination::Gateway { outbox, scribe };
+    let shared = Arc::new(Shared { destination, fetcher: Fetcher::new(), metrics: Metrics::register(registry) });
+    run(jobs, shared, Duration::from_secs(config.discovery_interval_seconds.max(1)), tasks);
+    Ok(())
+}
+
+/// Scrapes the targets of a pipeline's source.
+pub fn start_source(jobs: Vec<Checked>, feed: Feed, metrics: &SourceMetrics, tasks: &mut Tasks) {
+    let jobs = jobs.into_iter().map(Arc::new).collect();
+    let metrics =
+        Metrics { scrapes: metrics.received.clone(), failures: metrics.failures.clone(), ..Metrics::default() };
+    let destination = Destination::Pipeline(feed);
+    let shared = Arc::new(Shared { destination, fetcher: Fetcher::new(), metrics });
+    run(jobs, shared, DISCOVERY_INTERVAL, tasks);
+}
+
+fn run(jobs: Vec<Arc<Checked>>, shared: Arc<Shared>, discovery_interval: Duration, tasks: &mut Tasks) {
     let files = jobs.iter().map(|_| Files::default()).collect();
     let manager = Manager {
         files,
         jobs,
         shared,
-        discovery_interval: Duration::from_secs(config.discovery_interval_seconds.max(1)),
+        discovery_interval,
         running: BTreeMap::new(),
         scraping: JoinSet::new(),
         told: HashSet::new(),
     };
     tasks.spawn("agent-scrape", |cancel| manager.run(cancel));
-    Ok(())
 }
 
 /// What all targets share.
 struct Shared {
-    outbox: Outbox,
-    scribe: Arc<Mutex<Scribe>>,
+    destination: Destination,
     fetcher: Fetcher,
     metrics: Metrics,
+}
+
+enum Destination {
+    Gateway {
+        outbox: Outbox,
+        scribe: Arc<Mutex<Scribe>>,
+    },
+    /// As gauges, one record each.
+    Pipeline(Feed),
 }
 
 struct Manager {
@@ -125,8 +153,7 @@ impl Manager {
         for (number, (groups, errors)) in read.into_iter().enumerate() {
             let job = &self.jobs[number];
             wrong.extend(errors.iter().map(ToString::to_string));
-            let own = Group { targets: job.job.targets.clone(), labels: job.job.labels.clone(), file: String::new() };
-            for target in groups.iter().chain([&own]).flat_map(|group| targets(job, group)) {
+            for target in groups.iter().chain(&job.groups).flat_map(|group| targets(job, group)) {
                 match target {
                     Ok(target) => {
                         wanted.insert((number, target), ());
@@ -217,7 +244,14 @@ impl Scraper {
 
     async fn hand_on(&self, scraped: &Scraped, describe: Describe) {
         self.shared.metrics.samples.inc_by(scraped.points.len() as u64);
-        hand_on(&self.shared.scribe, &self.shared.outbox, scraped, describe).await;
+        match &self.shared.destination {
+            Destination::Gateway { outbox, scribe } => hand_on(scribe, outbox, scraped, describe).await,
+            Destination::Pipeline(feed) => {
+                let records = scraped.points.iter().filter_map(record).collect();
+                // One that has ended ends this task too.
+                feed.send(records).await.ok();
+            }
+        }
     }
 }
 
@@ -227,6 +261,21 @@ pub(super) async fn hand_on(scribe: &Mutex<Scribe>, outbox: &Outbox, scraped: &S
     for batch in scribe.write(scraped, describe) {
         outbox.add(batch).await;
     }
+}
+
+/// What is not finite, the ends of series among it, is left out as it is of remote
+/// write.
+fn record(point: &Point) -> Option<Record> {
+    let name = point.labels.get("__name__").filter(|_| point.value.is_finite())?;
+    let dimensions = point.labels.iter().filter(|(name, _)| *name != "__name__");
+    let samples = vec![Quantity::plain(point.value)];
+    let metric = Metric { kind: Kind::Gauge, samples, histograms: Vec::new() };
+    Some(Record {
+        time_ms: point.timestamp_ms,
+        request_time_ms: None,
+        dimensions: dimensions.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        metrics: vec![(name.as_str().into(), metric)],
+    })
 }
 
 /// Where in its interval a target is scraped: spread over all of it, and the

@@ -1,0 +1,79 @@
+//! `tidegate.ScrapeSource`: pages of metrics as records of gauges.
+
+use http::Uri;
+use tidegate_mad::config::{self, RelabelRule, ScrapeInput, Target};
+use tidegate_runtime::Tasks;
+
+use super::{SourceMetrics, StartError};
+use crate::mad::feed::Feed;
+use crate::scrape::{self, Action, Checked, Config, Group, Job, Labels, RuleConfig};
+
+/// # Errors
+/// When an address or a rule makes no sense.
+pub fn start(
+    name: &str,
+    input: &ScrapeInput,
+    feed: Feed,
+    metrics: &SourceMetrics,
+    tasks: &mut Tasks,
+) -> Result<(), StartError> {
+    scrape::start_source(vec![checked(name, input)?], feed, metrics, tasks);
+    Ok(())
+}
+
+fn checked(name: &str, input: &ScrapeInput) -> Result<Checked, StartError> {
+    let job = Job {
+        name: name.to_owned(),
+        target_files: input.target_files.clone(),
+        metrics_path: input.metrics_path.clone(),
+        interval_seconds: input.interval.as_secs().max(1),
+        timeout_seconds: input.timeout.as_secs().max(1),
+        relabel: input.relabel.iter().map(rule).collect(),
+        metric_relabel: input.metric_relabel.iter().map(rule).collect(),
+        ..Job::default()
+    };
+    let groups = input.targets.iter().map(group).collect::<Result<_, _>>()?;
+    Ok(Checked { groups, ..Config::default().check_job(job)? })
+}
+
+/// An address as the labels that it is made of.
+fn group(target: &Target) -> Result<Group, StartError> {
+    let wrong = |reason: String| StartError::Target { uri: target.uri.clone(), reason };
+    let uri: Uri = target.uri.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(wrong("http://HOST:PORT/PATH is expected".to_owned()));
+    };
+    let mut labels: Labels = target.dimensions.iter().cloned().collect();
+    labels.insert("__scheme__".to_owned(), scheme.to_owned());
+    // The query stands where the path does: nobody has to take it apart.
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    labels.insert("__metrics_path__".to_owned(), path.to_owned());
+    Ok(Group { targets: vec![authority.to_string()], labels, file: String::new() })
+}
+
+fn rule(rule: &RelabelRule) -> RuleConfig {
+    RuleConfig {
+        source_labels: rule.source_labels.clone(),
+        separator: rule.separator.clone(),
+        regex: rule.regex.clone(),
+        modulus: rule.modulus.into(),
+        target_label: rule.target_label.clone(),
+        replacement: rule.replacement.clone(),
+        action: match rule.action {
+            config::RelabelAction::Replace => Action::Replace,
+            config::RelabelAction::Keep => Action::Keep,
+            config::RelabelAction::Drop => Action::Drop,
+            config::RelabelAction::KeepEqual => Action::KeepEqual,
+            config::RelabelAction::DropEqual => Action::DropEqual,
+            config::RelabelAction::HashMod => Action::HashMod,
+            config::RelabelAction::LabelMap => Action::LabelMap,
+            config::RelabelAction::LabelDrop => Action::LabelDrop,
+            config::RelabelAction::LabelKeep => Action::LabelKeep,
+            config::RelabelAction::Lowercase => Action::Lowercase,
+            config::RelabelAction::Uppercase => Action::Uppercase,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

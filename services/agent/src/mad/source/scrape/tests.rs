@@ -1,0 +1,66 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use tidegate_mad::Kind;
+use tidegate_mad::config::RelabelAction;
+
+use super::*;
+use crate::mad::source::test_feed::{feed, metrics};
+
+fn input(uri: &str) -> ScrapeInput {
+    ScrapeInput {
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        targets: vec![Target { uri: uri.into(), dimensions: vec![("service".into(), "s".into())] }],
+        target_files: Vec::new(),
+        metrics_path: "/metrics".into(),
+        relabel: Vec::new(),
+        metric_relabel: vec![RelabelRule {
+            source_labels: vec!["__name__".into()],
+            separator: ";".into(),
+            regex: "scrape_.*".into(),
+            modulus: 0,
+            target_label: String::new(),
+            replacement: String::new(),
+            action: RelabelAction::Drop,
+        }],
+    }
+}
+
+#[tokio::test]
+async fn a_page_becomes_gauges() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut request) = (stream.unwrap(), [0; 4_096]);
+            let length = stream.read(&mut request).unwrap();
+            assert!(request[..length].starts_with(b"GET /probe?x=1 HTTP/1.1"));
+            let page = "a_total{k=\"v\"} 5\nb NaN\nscrape_x 1\n";
+            write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{page}", page.len()).ok();
+        }
+    });
+    let ((feed, mut taken), metrics, mut tasks) = (feed(), metrics(), Tasks::detached());
+    start("j", &input(&format!("http://{address}/probe?x=1")), feed, &metrics, &mut tasks).unwrap();
+    let records = taken.records(6).await;
+    let (name, metric) = &records[0].metrics[0];
+    assert_eq!((&**name, metric.kind, metric.samples[0].value), ("a_total", Kind::Gauge, 5.0));
+    let instance = address.to_string();
+    let expected = [("instance", instance.as_str()), ("job", "j"), ("k", "v"), ("service", "s")];
+    assert_eq!(records[0].dimensions, expected.into_iter().collect());
+    let names: Vec<&str> = records.iter().map(|record| &*record.metrics[0].0).collect();
+    assert_eq!(names[..2], ["a_total", "up"], "what is no number and what relabelling drops are left out");
+    assert!(metrics.received.get() >= 1);
+    tasks.stop(Duration::from_secs(5)).await.unwrap();
+}
+
+#[test]
+fn what_is_no_address_or_rule_is_refused() {
+    for uri in ["", "host:9100/metrics", "/metrics", "http://"] {
+        assert!(matches!(checked("j", &input(uri)), Err(StartError::Target { .. })), "{uri}");
+    }
+    let mut bad = input("http://h:1/");
+    bad.metric_relabel[0].regex = "(".into();
+    assert!(matches!(checked("j", &bad), Err(StartError::Scrape(_))));
+}
