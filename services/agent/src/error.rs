@@ -19,4 +19,6 @@ pub enum Error {
     Scrape(#[from] crate::ScrapeError),
     #[error("the buffer folder {}: {source}", path.display())]
     Buffer { path: PathBuf, source: io::Error },
+    #[error("agent.pipelines: {0}")]
+    Pipelines(#[from] crate::mad::daemon::StartError),
 }

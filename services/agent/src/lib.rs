@@ -24,7 +24,9 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tidegate_access::Secret;
+use tidegate_eventlog::topics::Topics;
 use tidegate_runtime::backoff::Policy;
+use tidegate_runtime::server::ServerMetrics;
 use tidegate_runtime::{Health, Target, TaskError, Tasks};
 use tokio::sync::{Mutex, mpsc};
 
@@ -53,6 +55,8 @@ pub struct Config {
     /// What becomes of the metrics of this process.
     pub own_metrics: OwnMetrics,
     pub push: PushConfig,
+    /// The file of a Metrics Aggregator Daemon whose pipelines run here as well.
+    pub pipelines: Option<PathBuf>,
     pub buffer: BufferConfig,
 }
 
@@ -118,6 +122,7 @@ impl Default for Config {
             scrape: ScrapeConfig::default(),
             own_metrics: OwnMetrics::default(),
             push: PushConfig::default(),
+            pipelines: None,
             buffer: BufferConfig::default(),
         }
     }
@@ -159,6 +164,7 @@ impl Default for BufferConfig {
 
 /// Starts the agent. Batches wait in `data_dir/agent`, which is made. `own` is
 /// filled with the process's registry when everything has registered there.
+/// `topics` are those that pipelines of a Metrics Aggregator Daemon read and write.
 ///
 /// # Errors
 /// When the configuration makes no sense or the buffer's folder cannot be used.
@@ -169,9 +175,22 @@ pub async fn build(
     own: OwnRegistry,
     health: &Health,
     failures: mpsc::Sender<TaskError>,
+    topics: Option<Arc<dyn Topics>>,
 ) -> Result<Target, Error> {
     let metrics = metrics::Metrics::register(registry);
-    let mut tasks = Tasks::new(failures);
+    let mut tasks = Tasks::new(failures.clone());
+    if let Some(file) = config.pipelines.clone() {
+        let options = mad::daemon::Options {
+            file,
+            environment: mad::environment(),
+            version: env!("CARGO_PKG_VERSION"),
+            // Those of the process's own ports are told already.
+            metrics: mad::Metrics::register(registry, ServerMetrics::default()),
+            page: None,
+            topics,
+        };
+        mad::daemon::start(options, failures, &mut tasks).await?;
+    }
     let (scrape, own_metrics) = (config.scrape.clone(), config.own_metrics);
     let (host, labels) = (host::name(&config), config.labels.clone());
     let interval = Duration::from_secs(config.interval_seconds);

@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 use tidegate_access::{Guard, Role, login_router};
 use tidegate_agent::OwnRegistry;
 use tidegate_eventlog::wall_clock;
+use tidegate_kafka::KafkaTopics;
 use tidegate_model::TenantId;
 use tidegate_runtime::failpoint::Failpoint;
 use tidegate_runtime::{Health, Target, TaskError};
@@ -70,7 +71,8 @@ pub async fn targets(
     if let Some(config) = agent_config(selection, config, guard)? {
         let Shared { registry, health, failures, background, own, .. } = shared;
         let folder = data_dir.context("the agent has no data folder")?.path();
-        let built = tidegate_agent::build(config, folder, registry, own.clone(), health, failures.clone());
+        let topics = Some(Arc::new(KafkaTopics) as _);
+        let built = tidegate_agent::build(config, folder, registry, own.clone(), health, failures.clone(), topics);
         let built = starting_on(background, built).await;
         assembly.add(built.context("starting the agent")?);
     }
@@ -147,6 +149,8 @@ fn agent_config(
     Ok(match selection {
         Selection::One(Name::Agent) => Some(agent),
         Selection::All if agent.enabled => {
+            // It reads its host only: ports of pipelines are for a process of their own.
+            agent.pipelines = None;
             agent.push.endpoint = format!("http://{}", reachable(config.grpc.listen));
             if let (Some(guard), None) = (guard, &agent.push.token_file) {
                 let tenant = match agent.push.tenant.as_str() {

@@ -67,8 +67,36 @@ pub enum RunTarget {
     Compactor(Settings),
     /// Answers queries and streams
     Query(Settings),
-    /// Reads this host and pushes to a gateway
-    Agent(Settings),
+    /// Reads this host and pushes to a gateway; or runs as a Metrics Aggregator Daemon does
+    Agent(Agent),
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Agent {
+    #[command(subcommand)]
+    command: Option<AgentCommand>,
+    /// A Metrics Aggregator Daemon's configuration, HOCON (*.conf) or JSON; nothing else is needed
+    #[arg(value_name = "FILE", conflicts_with_all = ["config", "assignments", "data_dir"])]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Subcommand)]
+enum AgentCommand {
+    /// Prints what a Metrics Aggregator Daemon's configuration, or one of its pipelines, is understood as
+    Check {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// What is done with the file of a Metrics Aggregator Daemon.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Mad {
+    Run(PathBuf),
+    Check(PathBuf),
 }
 
 #[derive(Debug, Subcommand)]
@@ -111,9 +139,19 @@ impl Configured {
                 | RunTarget::Gateway(settings)
                 | RunTarget::Rollup(settings)
                 | RunTarget::Compactor(settings)
-                | RunTarget::Query(settings)
-                | RunTarget::Agent(settings) => settings,
+                | RunTarget::Query(settings) => settings,
+                RunTarget::Agent(agent) => &agent.settings,
             },
+        }
+    }
+
+    /// The file of a Metrics Aggregator Daemon, if it is about one alone.
+    pub fn mad(&self) -> Option<Mad> {
+        let Configured::Run(RunTarget::Agent(agent)) = self else { return None };
+        match (&agent.command, &agent.file) {
+            (Some(AgentCommand::Check { file }), _) => Some(Mad::Check(file.clone())),
+            (None, Some(file)) => Some(Mad::Run(file.clone())),
+            (None, None) => None,
         }
     }
 }

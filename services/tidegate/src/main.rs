@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod data_dir;
 mod failpoints;
+mod mad;
 mod migrate;
 mod process;
 mod targets;
@@ -24,7 +25,7 @@ use clap::Parser;
 use tidegate_runtime::file_handles;
 use tidegate_runtime::telemetry::{self, Shape, TelemetryError};
 
-use cli::{Cli, Command, ConfigCommand, Configured};
+use cli::{Cli, Command, ConfigCommand, Configured, Mad};
 use config::Config;
 
 /// Many small allocations on many threads: faster than the system's.
@@ -46,6 +47,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => return token::run(&command),
         Command::Configured(command) => command,
     };
+    match command.mad() {
+        Some(Mad::Run(file)) => return mad::run(file),
+        Some(Mad::Check(file)) => return mad::check(&file),
+        None => {}
+    }
     let config: Config = tidegate_runtime::config::load(&command.settings().sources())?;
     match command {
         Configured::Config(ConfigCommand::Check(_)) => cli::answer("the configuration is valid\n"),

@@ -34,6 +34,8 @@ use tokio::time::Instant;
 use self::metrics::{Dropped, SinkMetrics};
 use self::parts::{One, Part};
 pub use build::{BuildError, Context, build, needs_histograms};
+pub(super) use delivery::Outcome;
+pub(super) use http_client::Poster;
 pub use metrics::Metrics;
 
 /// A destination of results, owned by its pipeline.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tidegate_mad::aggregate::{Aggregator, Config, Limits, Statistics};
+use tidegate_mad::aggregate::{Aggregator, Config, Histograms, Limits, Statistics};
 use tidegate_mad::parse::statsd::Statsd;
 use tidegate_mad::{Dimensions, Kind, Metric, Quantity, Record, Statistic};
 
@@ -20,6 +20,7 @@ fn aggregator() -> Aggregator {
             gauge: vec![Statistic::Min, Statistic::Max, Statistic::Mean],
             by_name: Vec::new(),
         },
+        histograms: Histograms::default(),
         limits: Limits::default(),
     })
 }

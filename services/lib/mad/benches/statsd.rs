@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidegate_mad::Statistic;
-use tidegate_mad::aggregate::{Aggregator, Config, Limits, Statistics};
+use tidegate_mad::aggregate::{Aggregator, Config, Histograms, Limits, Statistics};
 use tidegate_mad::parse::statsd::Statsd;
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -21,6 +21,7 @@ fn aggregator() -> Aggregator {
             gauge: vec![Statistic::Min, Statistic::Max, Statistic::Mean],
             by_name: Vec::new(),
         },
+        histograms: Histograms::default(),
         limits: Limits::default(),
     })
 }

@@ -33,7 +33,18 @@ pub struct Config {
     /// After how long without a sample a series is forgotten.
     pub idle_timeout_ms: u64,
     pub statistics: Statistics,
+    pub histograms: Histograms,
     pub limits: Limits,
+}
+
+/// Which results have a histogram with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Histograms {
+    /// Those with a statistic that needs one.
+    #[default]
+    WhereNeeded,
+    /// All: a sink merges them.
+    Always,
 }
 
 impl Config {
@@ -48,6 +59,7 @@ impl Config {
                 gauge: pipeline.gauge_statistics.clone(),
                 by_name: pipeline.statistics.clone(),
             },
+            histograms: Histograms::default(),
             limits,
         }
     }
@@ -118,7 +130,7 @@ impl Aggregator {
         }
         Self {
             periods,
-            plans: Plans::new(config.statistics),
+            plans: Plans::new(config.statistics, config.histograms),
             limits: config.limits,
             hasher: DefaultHashBuilder::default(),
             keys: HashTable::new(),

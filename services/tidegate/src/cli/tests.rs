@@ -61,3 +61,14 @@ fn verify_prints_a_table_or_json() {
     assert_eq!(format(&["verify"]), ReportFormat::Table);
     assert_eq!(format(&["verify", "--data-dir", "d", "--json"]), ReportFormat::Json);
 }
+
+#[test]
+fn the_agent_runs_and_checks_files_of_metrics_aggregator_daemons() {
+    let mad = |arguments: &[&str]| configured(arguments).mad();
+    assert_eq!(mad(&["agent", "config.conf"]), Some(Mad::Run("config.conf".into())));
+    assert_eq!(mad(&["agent", "check", "config.conf"]), Some(Mad::Check("config.conf".into())));
+    assert_eq!(mad(&["agent", "--config", "tidegate.yaml"]), None);
+    assert_eq!(mad(&["agent"]), None);
+    let mixed = Cli::try_parse_from(["tidegate", "agent", "config.conf", "--config", "tidegate.yaml"]);
+    assert!(mixed.is_err(), "the one file says all");
+}

@@ -32,7 +32,7 @@ fn config(endpoint: String, proc: &TempDir) -> Config {
 
 async fn start_agent(config: Config, data: &TempDir, health: &Health) -> Target {
     let failures = mpsc::channel(1).0;
-    crate::build(config, data.path(), &mut Registry::default(), OwnRegistry::default(), health, failures)
+    crate::build(config, data.path(), &mut Registry::default(), OwnRegistry::default(), health, failures, None)
         .await
         .expect("starts")
 }
@@ -122,9 +122,16 @@ async fn settings_that_make_no_sense_are_refused() {
         (Config { labels: labels(""), ..good.clone() }, "agent.labels: \"\""),
     ] {
         let failures = mpsc::channel(1).0;
-        let built =
-            crate::build(bad, data.path(), &mut Registry::default(), OwnRegistry::default(), &Health::new(), failures)
-                .await;
+        let built = crate::build(
+            bad,
+            data.path(),
+            &mut Registry::default(),
+            OwnRegistry::default(),
+            &Health::new(),
+            failures,
+            None,
+        )
+        .await;
         let error = built.expect_err("is refused").to_string();
         assert!(error.starts_with(message), "{error}");
     }

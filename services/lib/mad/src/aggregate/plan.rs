@@ -1,5 +1,6 @@
 //! Which statistics a metric gets.
 
+use super::Histograms;
 use crate::{JavaRegex, Kind, Statistic};
 
 /// The statistics of a pipeline.
@@ -23,7 +24,7 @@ pub struct Plan {
 
 impl Plan {
     /// Those asked for, then those that they depend on; a count always.
-    pub fn new(asked: &[Statistic]) -> Self {
+    pub fn new(asked: &[Statistic], histograms: Histograms) -> Self {
         let mut statistics: Vec<(Statistic, bool)> = Vec::new();
         let mut add = |statistic: Statistic, asked_for: bool| {
             if !statistics.iter().any(|(known, _)| *known == statistic) {
@@ -39,8 +40,9 @@ impl Plan {
             }
         }
         add(Statistic::Count, false);
-        let needs_histogram = statistics.iter().any(|(statistic, _)| *statistic == Statistic::Histogram);
-        let needs_values = statistics.iter().any(|(statistic, _)| *statistic != Statistic::Count);
+        let needs_histogram = histograms == Histograms::Always
+            || statistics.iter().any(|(statistic, _)| *statistic == Statistic::Histogram);
+        let needs_values = needs_histogram || statistics.iter().any(|(statistic, _)| *statistic != Statistic::Count);
         Self { statistics, needs_histogram, needs_values }
     }
 }
@@ -66,14 +68,15 @@ pub struct Plans {
 const KINDS: usize = 3;
 
 impl Plans {
-    pub fn new(statistics: Statistics) -> Self {
+    pub fn new(statistics: Statistics, histograms: Histograms) -> Self {
         // In the order of `by_kind`.
-        let mut plans =
-            vec![Plan::new(&statistics.counter), Plan::new(&statistics.timer), Plan::new(&statistics.gauge)];
+        let mut plans = [statistics.counter, statistics.timer, statistics.gauge]
+            .map(|asked| Plan::new(&asked, histograms))
+            .to_vec();
         let mut patterns = Vec::new();
         for (pattern, asked) in statistics.by_name {
             patterns.push(pattern);
-            plans.push(Plan::new(&asked));
+            plans.push(Plan::new(&asked, histograms));
         }
         Self { plans, patterns }
     }

@@ -1,4 +1,4 @@
-use super::{Aggregator, Config, Limits, Statistics};
+use super::{Aggregator, Config, Histograms, Limits, Statistics};
 use crate::{Dimensions, JavaRegex, Kind, Metric, Periodic, Quantity, Record, Statistic, Unit};
 
 mod oracle;
@@ -19,6 +19,7 @@ fn aggregator(periods_ms: &[u64], limits: Limits) -> Aggregator {
         periods_ms: periods_ms.to_vec(),
         idle_timeout_ms: 60_000,
         statistics: statistics(),
+        histograms: Histograms::default(),
         limits,
     })
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidegate_mad::aggregate::{Aggregator, Config, Limits, Statistics};
+use tidegate_mad::aggregate::{Aggregator, Config, Histograms, Limits, Statistics};
 use tidegate_mad::{Kind, Metric, Periodic, Quantity, Record, Statistic, Unit};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -56,7 +56,13 @@ fn start(limits: Limits) -> Running {
         gauge: vec![Statistic::Max],
         by_name: Vec::new(),
     };
-    let config = Config { periods_ms: vec![1_000], idle_timeout_ms: 60_000, statistics, limits };
+    let config = Config {
+        periods_ms: vec![1_000],
+        idle_timeout_ms: 60_000,
+        statistics,
+        histograms: Histograms::default(),
+        limits,
+    };
     let metrics = Metrics::default().of("p");
     let (intake, batches) = Intake::new(metrics.clone());
     let seen = Seen::default();

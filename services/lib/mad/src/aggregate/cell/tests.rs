@@ -16,7 +16,7 @@ fn plain(values: &[f64]) -> Metric {
 }
 
 fn run(asked: &[Statistic], metrics: &[Metric]) -> (Results, u64) {
-    let plan = Plan::new(asked);
+    let plan = Plan::new(asked, crate::aggregate::Histograms::WhereNeeded);
     let mut cell = Cell::new(&plan);
     let refused = metrics.iter().map(|metric| cell.add(metric, &plan)).sum();
     (cell.finish(&plan), refused)

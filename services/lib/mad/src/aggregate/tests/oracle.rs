@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Aggregator, Config, ENOUGH, Limits, statistics};
+use super::{Aggregator, Config, ENOUGH, Histograms, Limits, statistics};
 use crate::{Dimensions, Histogram, Kind, Metric, Periodic, Quantity, Record, Statistic, Unit};
 
 const PERIODS_MS: [u64; 3] = [1_000, 60_000, 7_000];
@@ -202,7 +202,7 @@ proptest! {
             periods_ms: PERIODS_MS.to_vec(),
             idle_timeout_ms: 10_000,
             statistics: statistics(),
-            limits: Limits::default(),
+            histograms: Histograms::default(), limits: Limits::default(),
         });
         let mut naive = Naive::default();
         let mut now_ms = 0;
