@@ -351,3 +351,39 @@ fn dimensions_of_periodic_statistics_have_one_origin() {
     assert!(sink("defaultDimensionsValues { a = b }").starts_with("sinks[0].defaultDimensionsValues: \"a\""));
     assert!(sink("intervalInMilliseconds = 0").starts_with("sinks[0].intervalInMilliseconds: must be 1"));
 }
+
+/// The blocks of HOCON in a page.
+fn recipes(page: &str) -> Vec<&str> {
+    let blocks = page.split("```hocon\n").skip(1);
+    blocks.map(|rest| rest.split("```").next().expect("splitting gives a part")).collect()
+}
+
+#[test]
+fn every_recipe_of_the_documentation_is_understood() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/agent.md");
+    let page = fs::read_to_string(page).unwrap();
+    let recipes = recipes(&page);
+    assert!(recipes.len() >= 10, "{}", recipes.len());
+    for recipe in recipes {
+        let text = recipe.trim_start();
+        if text.starts_with("# config.conf") {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("config.conf");
+            fs::write(&path, text).unwrap();
+            let loaded = load_daemon(&path, &HashMap::new()).unwrap_or_else(|error| panic!("{error}\nin\n{text}"));
+            assert!(loaded.notes.is_empty(), "{:?}\nin\n{text}", loaded.notes);
+            continue;
+        }
+        let is_sink = text
+            .lines()
+            .any(|line| line.trim_start().trim_start_matches("{ ").starts_with("type") && line.contains("Sink"));
+        let pipeline = match (text.starts_with('{'), is_sink) {
+            (true, true) => format!("name = p, sinks = [\n{text}\n]"),
+            (true, false) => format!("name = p, sources = [\n{text}\n]"),
+            (false, _) if text.contains("name =") => text.to_owned(),
+            (false, _) => format!("name = p\n{text}"),
+        };
+        let loaded = hocon(&pipeline).unwrap_or_else(|error| panic!("{error}\nin\n{pipeline}"));
+        assert!(loaded.notes.is_empty(), "{:?}\nin\n{pipeline}", loaded.notes);
+    }
+}
