@@ -12,8 +12,10 @@ pub struct Migration {
     pub text: &'static str,
 }
 
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "tables", text: include_str!("../cql/0001_tables.cql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "tables", text: include_str!("../cql/0001_tables.cql") },
+    Migration { number: 2, name: "late hours", text: include_str!("../cql/0002_late_hours.cql") },
+];
 
 impl Migration {
     /// The statements, without comments and without the semicolons between

@@ -73,7 +73,7 @@ impl Pipe {
     /// Writes what has closed, but no progress.
     pub async fn flush(&mut self) {
         while let Some(mut closed) = self.fold.take_closed() {
-            let (hour, close) = (closed.touched_hour(), closed.close());
+            let touch = closed.touch();
             let mut rows = Vec::new();
             closed.rows(usize::MAX, |row| {
                 let mut chunk = Vec::new();
@@ -89,8 +89,8 @@ impl Pipe {
                 rows.push(Row { key, samples: row.samples, chunk: chunk.into() });
             });
             self.store.write_rows(rows).await.unwrap();
-            self.touched.insert(hour, close);
-            self.store.touch_hours(SOURCE, vec![(hour, close)]).await.unwrap();
+            self.touched.insert(touch.hour, touch.closed);
+            self.store.touch_hours(SOURCE, vec![touch]).await.unwrap();
         }
     }
 

@@ -55,7 +55,7 @@ mod tests {
     fn hours_that_one_shard_did_not_ship_are_held_while_the_store_has_their_day() {
         let row = |shard, hour, shipped: Option<i64>| {
             let clock = |effective_ms| Clock { era: 0, effective_ms };
-            let state = HourState { touched: clock(10), shipped: shipped.map(clock) };
+            let state = HourState { touched: clock(10), late: None, shipped: shipped.map(clock) };
             HourRow { shard, hour, source: SourceId { epoch: 1, partition: shard }, state }
         };
         let rows = [

@@ -5,18 +5,30 @@
 //! fragment is stored. The follower reads those clocks before it lets go of
 //! what is stored. So a query that reads the tail first and then finds an hour
 //! kept under the clocks of now misses nothing: what is newer is in the tail,
-//! or the clocks differ. Hours of histograms are not kept.
+//! or the clocks differ. While no late samples came since, they differ by
+//! minutes at the hour's end, and only those are read again: that keeps the
+//! hour that is going on. Hours of histograms are not kept.
 
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 use tidegate_hotstore::HourRow;
-use tidegate_model::time::window_start_ms;
-use tidegate_model::{Clock, FloatWindow, MetricId, SourceId, Window, WindowValue};
+use tidegate_model::time::{MINUTE_MS, minute_start_ms, window_start_ms};
+use tidegate_model::{Clock, MetricId, SourceId, Window, WindowValue};
+use tidegate_promql::{Windows, in_full};
+
+use crate::tail::GRACE_MS;
+use crate::{POINT_BYTES, WINDOW_BYTES};
 
 /// When an hour of a shard was touched, by source.
-pub(crate) type Stamp = Arc<[(SourceId, Clock)]>;
+pub(crate) type Stamp = Arc<[(SourceId, Touched)]>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Touched {
+    last: Clock,
+    late: Option<Clock>,
+}
 
 pub(crate) struct HourCache {
     touched: RwLock<HashMap<(u16, u32), Stamp>>,
@@ -40,11 +52,51 @@ struct Entry {
     hour: Arc<SeriesHour>,
 }
 
-/// The windows of a series in an hour, fragments merged, ascending.
-pub(crate) enum SeriesHour {
-    /// Windows of one sample, which most are.
-    Points(Box<[(i64, f64)]>),
-    Windows(Box<[Window]>),
+/// The windows of a series in an hour, fragments merged, from a minute on.
+pub(crate) struct SeriesHour {
+    from_minute: u32,
+    windows: Windows,
+}
+
+/// What the cache has of an hour of a series.
+pub(crate) enum Kept {
+    Whole(Arc<SeriesHour>),
+    /// But for the rows from this minute on.
+    Until(Arc<SeriesHour>, u32),
+    Nothing,
+}
+
+/// How an hour has changed from one stamp to another.
+#[derive(Debug, PartialEq, Eq)]
+enum Change {
+    None,
+    /// In minutes from this one on.
+    From(u32),
+    Anywhere,
+}
+
+fn change(before: &Stamp, now: &Stamp) -> Change {
+    if Arc::ptr_eq(before, now) || before == now {
+        return Change::None;
+    }
+    let mut from = u32::MAX;
+    if before.len() != now.len() {
+        return Change::Anywhere;
+    }
+    for ((source, before), (of, now)) in before.iter().zip(now.iter()) {
+        if before == now && source == of {
+            continue;
+        }
+        let is_later = before.last.era == now.last.era && before.last < now.last;
+        if source != of || before.late != now.late || !is_later {
+            return Change::Anywhere;
+        }
+        // A minute's samples on time are stored at its end and the grace: the
+        // first minute for which that is after what was known.
+        let first = (before.last.effective_ms - GRACE_MS).div_euclid(MINUTE_MS);
+        from = from.min(u32::try_from(first).unwrap_or(0));
+    }
+    Change::From(from)
 }
 
 impl HourCache {
@@ -54,12 +106,13 @@ impl HourCache {
 
     /// Takes what the store says of its hours.
     pub fn set_touched(&self, rows: &[HourRow]) {
-        let mut by_hour: HashMap<(u16, u32), Vec<(SourceId, Clock)>> = HashMap::new();
+        let mut by_hour: HashMap<(u16, u32), Vec<(SourceId, Touched)>> = HashMap::new();
         for row in rows {
-            by_hour.entry((row.shard, row.hour)).or_default().push((row.source, row.state.touched));
+            let touched = Touched { last: row.state.touched, late: row.state.late };
+            by_hour.entry((row.shard, row.hour)).or_default().push((row.source, touched));
         }
         let stamps = by_hour.into_iter().map(|(key, mut touched)| {
-            touched.sort_unstable();
+            touched.sort_unstable_by_key(|(source, _)| *source);
             (key, Stamp::from(touched))
         });
         let touched = stamps.collect();
@@ -73,14 +126,23 @@ impl HourCache {
         (0..partitions).map(|shard| touched.get(&(shard, hour)).cloned()).collect()
     }
 
-    /// What is kept of each series under the stamp of its shard.
-    pub fn get(&self, hour: u32, ids: &[MetricId], stamps: &[Option<Stamp>]) -> Vec<Option<Arc<SeriesHour>>> {
+    /// What is kept of each series from a minute of the hour on, under the
+    /// stamp of its shard.
+    pub fn get(&self, hour: u32, from_minute: u32, ids: &[MetricId], stamps: &[Option<Stamp>]) -> Vec<Kept> {
         let mut generations = self.generations.lock();
-        let get = |id: &MetricId| {
-            let stamp = stamp_of(*id, stamps)?;
-            generations.get((hour, *id), stamp, self.limit_bytes)
+        let mut get = |id: &MetricId| {
+            let Some(stamp) = stamp_of(*id, stamps) else { return Kept::Nothing };
+            let Some(entry) = generations.get((hour, *id), self.limit_bytes) else { return Kept::Nothing };
+            if entry.hour.from_minute > from_minute {
+                return Kept::Nothing;
+            }
+            match change(&entry.stamp, stamp) {
+                Change::None => Kept::Whole(entry.hour),
+                Change::From(minute) if minute > entry.hour.from_minute => Kept::Until(entry.hour, minute),
+                Change::From(_) | Change::Anywhere => Kept::Nothing,
+            }
         };
-        ids.iter().map(get).collect()
+        ids.iter().map(&mut get).collect()
     }
 
     /// Keeps what was read after the stamps were taken.
@@ -101,15 +163,13 @@ fn stamp_of(id: MetricId, stamps: &[Option<Stamp>]) -> Option<&Stamp> {
 }
 
 impl Generations {
-    fn get(&mut self, key: (u32, MetricId), stamp: &Stamp, limit_bytes: usize) -> Option<Arc<SeriesHour>> {
-        let is_current = |entry: &&Entry| Arc::ptr_eq(&entry.stamp, stamp) || entry.stamp == *stamp;
+    fn get(&mut self, key: (u32, MetricId), limit_bytes: usize) -> Option<Entry> {
         if let Some(entry) = self.young.get(&key) {
-            return Some(entry).filter(is_current).map(|entry| entry.hour.clone());
+            return Some(entry.clone());
         }
-        let entry = self.old.remove(&key).filter(|entry| is_current(&entry))?;
-        let hour = entry.hour.clone();
-        self.put(key, entry, limit_bytes);
-        Some(hour)
+        let entry = self.old.remove(&key)?;
+        self.put(key, entry.clone(), limit_bytes);
+        Some(entry)
     }
 
     fn put(&mut self, key: (u32, MetricId), entry: Entry, limit_bytes: usize) {
@@ -125,23 +185,36 @@ impl Generations {
 }
 
 impl SeriesHour {
-    pub fn new(windows: Vec<Window>) -> Self {
-        let point = |window: &Window| match &window.value {
-            WindowValue::Float(float) => as_point(window.start_ms, float),
-            _ => None,
+    pub fn new(from_minute: u32, windows: Vec<Window>) -> Self {
+        Self { from_minute, windows: windows.into() }
+    }
+
+    /// With other windows from `minute` on.
+    pub fn with_end(&self, minute: u32, end: Vec<Window>) -> Self {
+        let windows = match (&self.windows, Windows::from(end)) {
+            (Windows::Points(points), Windows::Points(mut end)) => {
+                let mut joined = points[..self.before(minute_start_ms(minute))].to_vec();
+                joined.append(&mut end);
+                Windows::Points(joined)
+            }
+            (Windows::Any(windows), end) => {
+                let kept = &windows[..self.before(minute_start_ms(minute))];
+                kept.iter().cloned().chain(end.to_vec()).collect()
+            }
+            (Windows::Points(points), Windows::Any(end)) => {
+                let kept = &points[..self.before(minute_start_ms(minute))];
+                Windows::Any(kept.iter().map(in_full).chain(end).collect())
+            }
         };
-        match windows.iter().map(point).collect::<Option<Box<[_]>>>() {
-            Some(points) => Self::Points(points),
-            None => Self::Windows(windows.into()),
-        }
+        Self { from_minute: self.from_minute, windows }
     }
 
     /// Whether its size is what it shows: histograms have more elsewhere.
     fn is_flat(&self) -> bool {
         let is_number = |window: &Window| matches!(window.value, WindowValue::Float(_) | WindowValue::DeltaFloat(_));
-        match self {
-            Self::Points(_) => true,
-            Self::Windows(windows) => windows.iter().all(is_number),
+        match &self.windows {
+            Windows::Points(_) => true,
+            Windows::Any(windows) => windows.iter().all(is_number),
         }
     }
 
@@ -149,68 +222,42 @@ impl SeriesHour {
     fn size_bytes(&self) -> usize {
         const ENTRY_BYTES: usize = 128;
         ENTRY_BYTES
-            + match self {
-                Self::Points(points) => size_of_val(&**points),
-                Self::Windows(windows) => size_of_val(&**windows),
+            + match &self.windows {
+                Windows::Points(points) => size_of_val(&**points),
+                Windows::Any(windows) => size_of_val(&**windows),
             }
     }
 
     pub fn is_empty(&self) -> bool {
-        match self {
-            Self::Points(points) => points.is_empty(),
-            Self::Windows(windows) => windows.is_empty(),
+        self.windows.is_empty()
+    }
+
+    /// Windows that start before a time.
+    fn before(&self, time_ms: i64) -> usize {
+        match &self.windows {
+            Windows::Points(points) => points.partition_point(|point| window_start_ms(point.time_ms) < time_ms),
+            Windows::Any(windows) => windows.partition_point(|window| window.start_ms < time_ms),
         }
     }
 
-    /// Windows that start in `from_ms..until_ms`.
-    pub fn count(&self, from_ms: i64, until_ms: i64) -> usize {
-        match self {
-            Self::Points(points) => {
-                let before =
-                    |bound_ms: i64| points.partition_point(|(time_ms, _)| window_start_ms(*time_ms) < bound_ms);
-                before(until_ms) - before(from_ms)
-            }
-            Self::Windows(windows) => {
-                let before = |bound_ms: i64| windows.partition_point(|window| window.start_ms < bound_ms);
-                before(until_ms) - before(from_ms)
-            }
+    /// Windows that start in `from_ms..until_ms`, and what they take once a
+    /// query has loaded them.
+    pub fn count(&self, from_ms: i64, until_ms: i64) -> (usize, usize) {
+        let windows = self.before(until_ms) - self.before(from_ms);
+        match self.windows {
+            Windows::Points(_) => (windows, windows * POINT_BYTES),
+            Windows::Any(_) => (windows, windows * WINDOW_BYTES),
         }
     }
 
-    /// Appends the windows that start in `from_ms..until_ms`.
-    pub fn append_to(&self, windows: &mut Vec<Window>, from_ms: i64, until_ms: i64) {
-        windows.reserve(self.count(from_ms, until_ms));
-        match self {
-            Self::Points(points) => {
-                let within = points.iter().map(|(time_ms, value)| (window_start_ms(*time_ms), *time_ms, *value));
-                let within = within.filter(|(start_ms, ..)| (from_ms..until_ms).contains(start_ms));
-                windows.extend(within.map(|(start_ms, time_ms, value)| Window {
-                    start_ms,
-                    value: WindowValue::Float(of_one(time_ms, value)),
-                }));
-            }
-            Self::Windows(all) => {
-                let within = all.iter().filter(|window| (from_ms..until_ms).contains(&window.start_ms));
-                windows.extend(within.cloned());
-            }
+    /// The windows that start in `from_ms..until_ms`.
+    pub fn within(&self, from_ms: i64, until_ms: i64) -> Windows {
+        let range = self.before(from_ms)..self.before(until_ms);
+        match &self.windows {
+            Windows::Points(points) => Windows::Points(points[range].to_vec()),
+            Windows::Any(windows) => Windows::Any(windows[range].to_vec()),
         }
     }
-}
-
-fn of_one(time_ms: i64, value: f64) -> FloatWindow {
-    let mut window = FloatWindow::empty();
-    window.push(time_ms, value);
-    window
-}
-
-/// The sample of a window that is nothing but that, to the bit.
-fn as_point(start_ms: i64, window: &FloatWindow) -> Option<(i64, f64)> {
-    let (time_ms, value) = (window.first.time_ms, window.first.value);
-    let rebuilt = of_one(time_ms, value);
-    let whole = |w: &FloatWindow| (w.count, w.resets, w.changes, w.stale, w.last.time_ms);
-    let bits = |w: &FloatWindow| [w.sum, w.min, w.max, w.last.value, w.increase].map(f64::to_bits);
-    let is_rebuilt = whole(window) == whole(&rebuilt) && bits(window) == bits(&rebuilt);
-    (is_rebuilt && window_start_ms(time_ms) == start_ms).then_some((time_ms, value))
 }
 
 #[cfg(test)]

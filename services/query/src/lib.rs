@@ -132,6 +132,8 @@ pub struct Config {
 
 /// What a loaded window takes, about.
 const WINDOW_BYTES: usize = 250;
+/// Likewise, of a window of one sample that was kept as that.
+const POINT_BYTES: usize = 40;
 
 impl Default for Config {
     fn default() -> Self {

@@ -10,9 +10,11 @@ use parking_lot::Mutex;
 use tidegate_codec::stored::decode_chunk;
 use tidegate_coldstore::Archive;
 use tidegate_hotstore::HotStore;
-use tidegate_model::time::{DAY_MS, HOUR_MS, MINUTE_MS, day_of, hour_of, hour_start_ms, minute_of, window_start_ms};
-use tidegate_model::{Labels, METRIC_NAME, MetricId, Row, TenantId, Window};
-use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, SourceError};
+use tidegate_model::time::{
+    DAY_MS, HOUR_MS, day_of, hour_of, hour_start_ms, minute_of, minute_start_ms, window_start_ms,
+};
+use tidegate_model::{Labels, METRIC_NAME, MetricId, Point, Row, TenantId, Window};
+use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, SourceError, Windows};
 use tidegate_runtime::{Exhausted, Reservation};
 use tokio::time::Instant;
 
@@ -22,7 +24,7 @@ use crate::error::Error;
 use crate::explain::{Explained, Read};
 use crate::fragments::{Fragment, merge};
 use crate::held::HeldHours;
-use crate::hours::{HourCache, SeriesHour};
+use crate::hours::{HourCache, Kept, SeriesHour};
 use crate::index::{Days, Found, SeriesIndex};
 use crate::tail::Tail;
 
@@ -32,9 +34,6 @@ const ROWS_PER_READ: usize = 250_000;
 const DECODE_IN_PLACE_ROWS: usize = 500;
 /// Samples may lie ahead of the clock a little; nothing is beyond this.
 const FUTURE_MS: i64 = HOUR_MS;
-
-/// Late samples of an hour that is over for so long are few.
-const SETTLED_MS: i64 = 15 * MINUTE_MS;
 
 /// Which windows a query sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +61,7 @@ impl Loaded {
     /// Series and samples of all selectors.
     pub fn size(&self) -> (u64, u64) {
         let series = || self.selections.iter().flat_map(|(_, series)| series);
-        let samples = series().flat_map(|one| &one.windows).map(|window| u64::from(window.value.samples())).sum();
-        (series().count() as u64, samples)
+        (series().count() as u64, series().map(|one| one.windows.samples()).sum())
     }
 }
 
@@ -99,6 +97,29 @@ struct Gathered {
     /// Ascending, with the times of which they count.
     kept: Vec<(Arc<SeriesHour>, Range<i64>)>,
     hot: Vec<Fragment>,
+}
+
+impl Gathered {
+    fn joined(self) -> Windows {
+        let mut parts = vec![Windows::from(self.archived)];
+        parts.extend(self.kept.iter().map(|(hour, times)| hour.within(times.start, times.end)));
+        parts.push(merge(self.hot).into());
+        parts.retain(|part| !part.is_empty());
+        // Hours of the store may lie between those of the archive.
+        if parts.iter().all(|part| matches!(part, Windows::Points(_))) {
+            let mut points: Vec<Point> = Vec::with_capacity(parts.iter().map(Windows::len).sum());
+            for part in parts {
+                if let Windows::Points(mut part) = part {
+                    points.append(&mut part);
+                }
+            }
+            points.sort_by_key(|point| point.time_ms);
+            return Windows::Points(points);
+        }
+        let mut windows: Vec<Window> = parts.into_iter().flat_map(Windows::into_vec).collect();
+        windows.sort_by_key(|window| window.start_ms);
+        Windows::Any(windows)
+    }
 }
 
 /// What the index and the tail have for a selector.
@@ -152,13 +173,7 @@ impl Loader<'_> {
         }
         in_background(move || {
             let series = gathered.into_iter().map(|(labels, gathered)| {
-                let mut windows = gathered.archived;
-                for (hour, times) in gathered.kept {
-                    hour.append_to(&mut windows, times.start, times.end);
-                }
-                windows.append(&mut merge(gathered.hot));
-                // Hours of the store may lie between those of the archive.
-                windows.sort_by_key(|window| window.start_ms);
+                let windows = gathered.joined();
                 Arc::new(SeriesData { labels, windows })
             });
             Ok(series.filter(|series| !series.windows.is_empty()).collect())
@@ -179,7 +194,7 @@ impl Loader<'_> {
         let read = archived::read(self.archive, tenant, matchers, times, without, left).await?;
         let Archived { series, coarsest, objects } = read.ok_or(Error::TooManyWindows { limit: self.max_windows })?;
         let windows = series.values().map(Vec::len).sum();
-        self.count(windows)?;
+        self.count(windows, windows * WINDOW_BYTES)?;
         self.explained.lock().archive.add(Read {
             series: series.len() as u64,
             units: objects,
@@ -220,11 +235,12 @@ impl Loader<'_> {
         if found.is_empty() {
             return Ok(());
         }
-        self.count(in_tail)?;
-        let kept_until_ms = self.kept_until_ms(&fragments).clamp(times.start, times.end);
+        self.count(in_tail, in_tail * WINDOW_BYTES)?;
+        let kept_until_ms = kept_until_ms(&fragments).clamp(times.start, times.end);
         let kept = self.read_kept(tenant, &ids, times.start..kept_until_ms).await?;
         let fragments = self.read_store(tenant, &ids, kept_until_ms..times.end, fragments).await?;
-        self.count(fragments.iter().map(Vec::len).sum::<usize>() - in_tail)?;
+        let in_store = fragments.iter().map(Vec::len).sum::<usize>() - in_tail;
+        self.count(in_store, in_store * WINDOW_BYTES)?;
         for ((Found { labels, .. }, mut fragments), mut kept) in found.into_iter().zip(fragments).zip(kept) {
             if !fragments.is_empty() || !kept.is_empty() {
                 let gathered = gathered.entry(labels).or_default();
@@ -255,16 +271,9 @@ impl Loader<'_> {
         .await
     }
 
-    /// Hours before this time are kept: they are over for a while, and nothing
-    /// of them is in the tail.
-    fn kept_until_ms(&self, tail: &[Vec<Fragment>]) -> i64 {
-        let in_tail = tail.iter().flatten().map(|fragment| fragment.start_ms).min();
-        let settled_ms = (self.now_ms - SETTLED_MS).min(in_tail.unwrap_or(i64::MAX));
-        hour_start_ms(hour_of(settled_ms))
-    }
-
-    /// The series' hours that reach into `times`, which end with an hour; those
-    /// that are not at hand are read from the store and kept.
+    /// What the store has of the series, hour by hour, in `times`, of which
+    /// nothing is in the tail. What is not at hand is read from the store and
+    /// kept.
     async fn read_kept(
         &self,
         tenant: &TenantId,
@@ -276,33 +285,69 @@ impl Loader<'_> {
             return Ok(kept);
         }
         for hour in hour_of(times.start)..=hour_of(times.end - 1) {
-            let of_hour = hour_start_ms(hour)..hour_start_ms(hour + 1);
-            let wanted = of_hour.start.max(times.start)..of_hour.end.min(times.end);
-            let stamps = self.hours.stamps(hour, self.partitions);
-            let mut hours = self.hours.get(hour, ids, &stamps);
-            let missing: Vec<usize> = (0..ids.len()).filter(|index| hours[*index].is_none()).collect();
-            self.explained.lock().cached_hours += (ids.len() - missing.len()) as u64;
-            if !missing.is_empty() {
-                let of_missing: Vec<MetricId> = missing.iter().map(|index| ids[*index]).collect();
-                let fragments = vec![Vec::new(); missing.len()];
-                let fragments = self.read_store(tenant, &of_missing, of_hour, fragments).await?;
-                let read: Vec<(MetricId, Arc<SeriesHour>)> = in_background(move || {
-                    let hours = fragments.into_iter().map(|fragments| Arc::new(SeriesHour::new(merge(fragments))));
-                    Ok(of_missing.into_iter().zip(hours).collect())
-                })
-                .await?;
-                self.hours.put(hour, &read, &stamps);
-                for (index, (_, hour)) in missing.into_iter().zip(read) {
-                    hours[index] = Some(hour);
-                }
-            }
+            let wanted = hour_start_ms(hour).max(times.start)..hour_start_ms(hour + 1).min(times.end);
+            let hours = self.read_hour(tenant, ids, hour, minute_of(wanted.start)).await?;
             // Hour by hour, so that no more is held than a query may load.
-            self.count(hours.iter().flatten().map(|hour| hour.count(wanted.start, wanted.end)).sum())?;
-            for (kept, hour) in kept.iter_mut().zip(hours) {
-                kept.extend(hour.filter(|hour| !hour.is_empty()).map(|hour| (hour, wanted.clone())));
+            let sizes = hours.iter().map(|hour| hour.count(wanted.start, wanted.end));
+            let (windows, bytes) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+            self.count(windows, bytes)?;
+            for (kept, hour) in kept.iter_mut().zip(hours).filter(|(_, hour)| !hour.is_empty()) {
+                kept.push((hour, wanted.clone()));
             }
         }
         Ok(kept)
+    }
+
+    /// An hour of each series, from a minute on at least.
+    async fn read_hour(
+        &self,
+        tenant: &TenantId,
+        ids: &[MetricId],
+        hour: u32,
+        from_minute: u32,
+    ) -> Result<Vec<Arc<SeriesHour>>, Error> {
+        let stamps = self.hours.stamps(hour, self.partitions);
+        let mut hours: Vec<Option<Arc<SeriesHour>>> = vec![None; ids.len()];
+        // Read together: of hours that lack their end, all from the first
+        // minute on that one of them lacks.
+        let (mut missing, mut grown, mut end_from) = (Vec::new(), Vec::new(), u32::MAX);
+        for (index, kept) in self.hours.get(hour, from_minute, ids, &stamps).into_iter().enumerate() {
+            match kept {
+                Kept::Whole(hour) => hours[index] = Some(hour),
+                Kept::Until(hour, minute) => {
+                    end_from = end_from.min(minute);
+                    grown.push((index, Some(hour)));
+                }
+                Kept::Nothing => missing.push((index, None)),
+            }
+        }
+        self.explained.lock().cached_hours += (ids.len() - missing.len()) as u64;
+        let until_ms = hour_start_ms(hour + 1);
+        for (lacking, from_minute) in [(missing, from_minute), (grown, end_from)] {
+            if lacking.is_empty() {
+                continue;
+            }
+            let (indices, before): (Vec<usize>, Vec<Option<Arc<SeriesHour>>>) = lacking.into_iter().unzip();
+            let of_lacking: Vec<MetricId> = indices.iter().map(|index| ids[*index]).collect();
+            let times = minute_start_ms(from_minute)..until_ms;
+            let fragments = self.read_store(tenant, &of_lacking, times, vec![Vec::new(); indices.len()]).await?;
+            let read: Vec<(MetricId, Arc<SeriesHour>)> = in_background(move || {
+                let hours = before.into_iter().zip(fragments).map(|(before, fragments)| {
+                    let windows = merge(fragments);
+                    Arc::new(match before {
+                        Some(before) => before.with_end(from_minute, windows),
+                        None => SeriesHour::new(from_minute, windows),
+                    })
+                });
+                Ok(of_lacking.into_iter().zip(hours).collect())
+            })
+            .await?;
+            self.hours.put(hour, &read, &stamps);
+            for (index, (_, hour)) in indices.into_iter().zip(read) {
+                hours[index] = Some(hour);
+            }
+        }
+        Ok(hours.into_iter().flatten().collect())
     }
 
     /// Adds what the store has of the series `ids` to their `fragments`.
@@ -356,15 +401,23 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn count(&self, windows: usize) -> Result<(), Error> {
+    /// Windows that were loaded, and the memory that they take.
+    fn count(&self, windows: usize, bytes: usize) -> Result<(), Error> {
         let before = self.windows.fetch_add(windows, Ordering::Relaxed);
         if before.saturating_add(windows) > self.max_windows {
             return Err(Error::TooManyWindows { limit: self.max_windows });
         }
         let mut memory = self.memory.lock();
-        let bytes = memory.bytes() + windows * WINDOW_BYTES;
-        memory.resize(bytes).map_err(|Exhausted { .. }| Error::MemoryTaken)
+        let all_bytes = memory.bytes() + bytes;
+        memory.resize(all_bytes).map_err(|Exhausted { .. }| Error::MemoryTaken)
     }
+}
+
+/// Minutes before this time are read by the hour and kept: nothing of them is
+/// in the tail.
+fn kept_until_ms(tail: &[Vec<Fragment>]) -> i64 {
+    let in_tail = tail.iter().flatten().map(|fragment| fragment.start_ms).min();
+    in_tail.map_or(i64::MAX, |start_ms| minute_start_ms(minute_of(start_ms)))
 }
 
 /// Hours that follow each other, as ranges.

@@ -37,7 +37,7 @@ pub(crate) struct Query {
     pub index: Arc<SeriesIndex>,
     pub tail: Arc<Tail>,
     held: Arc<HeldHours>,
-    hours: Arc<HourCache>,
+    pub hours: Arc<HourCache>,
     pub metrics: Arc<Metrics>,
     /// Cancelled when the target stops; streams end then.
     pub stopping: CancellationToken,

@@ -283,11 +283,13 @@ impl Tail {
     }
 }
 
+/// How long after its minute what came on time closes.
+pub(crate) const GRACE_MS: i64 = 10_000;
+
 /// The clock at which the fragment of a window closes, by fold v1: samples in
 /// time 10 s after their minute, late ones at the end of the minute in which
 /// they came, which is what their fragment's number says.
 fn close_of(start_ms: i64, era: u32, fragment: u32) -> Clock {
-    const GRACE_MS: i64 = 10_000;
     let effective_ms = match fragment {
         0 => minute_start_ms(minute_of(start_ms)) + MINUTE_MS + GRACE_MS,
         late => i64::from(late) * MINUTE_MS,

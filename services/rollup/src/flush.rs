@@ -9,7 +9,7 @@ use tidegate_codec::stored::encode_chunk;
 use tidegate_eventlog::Topic;
 use tidegate_fold::ClosedFragment;
 use tidegate_model::{
-    Clock, LedgerEntry, LedgerKey, Progress, Row, RowKey, SessionsSnapshot, SightingsChunk, SourceId,
+    LedgerEntry, LedgerKey, Progress, Row, RowKey, SessionsSnapshot, SightingsChunk, SourceId, Touch,
 };
 use tokio::sync::mpsc;
 
@@ -75,13 +75,9 @@ impl Flusher {
         self.commit(resume_offset).await
     }
 
-    /// Returns the hours that were written to, with their latest close.
-    async fn write_fragments(
-        &self,
-        fragments: Vec<ClosedFragment>,
-        closed_at: Instant,
-    ) -> Result<Vec<(u32, Clock)>, Error> {
-        let mut touched: BTreeMap<u32, Clock> = BTreeMap::new();
+    /// Returns the hours that were written to.
+    async fn write_fragments(&self, fragments: Vec<ClosedFragment>, closed_at: Instant) -> Result<Vec<Touch>, Error> {
+        let mut touched: BTreeMap<u32, Touch> = BTreeMap::new();
         if fragments.is_empty() {
             return Ok(Vec::new());
         }
@@ -94,8 +90,8 @@ impl Flusher {
         let paced = Duration::from_millis(context.config.flush_paced_ms);
         let mut rows = Vec::new();
         for mut fragment in fragments {
-            let close = touched.entry(fragment.touched_hour()).or_insert(fragment.close());
-            *close = fragment.close().max(*close);
+            let touch = fragment.touch();
+            touched.entry(touch.hour).or_insert(touch).join(touch);
             loop {
                 let begin = Instant::now();
                 let left = encode(&mut fragment, self.source, SLICE_ROWS, &mut rows);
@@ -116,7 +112,7 @@ impl Flusher {
         }
         drop(permit);
         self.write_rows(rows).await?;
-        Ok(touched.into_iter().collect())
+        Ok(touched.into_values().collect())
     }
 
     async fn write_rows(&self, rows: Vec<Row>) -> Result<(), Error> {

@@ -16,7 +16,7 @@ fn clock(effective_ms: i64) -> Clock {
 }
 
 fn row(epoch: u64, touched_ms: i64, shipped_ms: Option<i64>) -> HourRow {
-    let state = HourState { touched: clock(touched_ms), shipped: shipped_ms.map(clock) };
+    let state = HourState { touched: clock(touched_ms), late: None, shipped: shipped_ms.map(clock) };
     HourRow { shard: 3, hour: HOUR, source: source(epoch), state }
 }
 

@@ -23,7 +23,7 @@ fn days_that_are_not_archived_are_given_up_by_how_long_they_were_held() {
 
 fn row(hour: u32, touched_ms: i64, shipped_ms: Option<i64>) -> HourRow {
     let clock = |effective_ms| Clock { era: 0, effective_ms };
-    let state = HourState { touched: clock(touched_ms), shipped: shipped_ms.map(clock) };
+    let state = HourState { touched: clock(touched_ms), late: None, shipped: shipped_ms.map(clock) };
     HourRow { shard: 0, hour, source: SourceId { epoch: 1, partition: 0 }, state }
 }
 

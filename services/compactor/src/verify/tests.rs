@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tidegate_coldstore::{ObjectKey, Period, Tier};
 use tidegate_hotstore::memory::MemoryStore;
-use tidegate_model::TenantId;
+use tidegate_model::{TenantId, Touch};
 
 use super::*;
 use crate::due::DueHour;
@@ -91,7 +91,7 @@ async fn copy_rest(pipe: &Pipe, other: &MemoryStore) {
         other.save_progress(progress).await.unwrap();
     }
     for row in pipe.store.read_hours().await.unwrap() {
-        other.touch_hours(row.source, vec![(row.hour, row.state.touched)]).await.unwrap();
+        other.touch_hours(row.source, vec![Touch::on_time(row.hour, row.state.touched)]).await.unwrap();
         if let Some(shipped) = row.state.shipped {
             other.ship_hour(row.source, row.hour, shipped).await.unwrap();
         }

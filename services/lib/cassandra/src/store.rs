@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tidegate_hotstore::{HotStore, HourRow, StoreError};
 use tidegate_model::{
     Clock, LedgerEntry, LedgerKey, MetricId, MetricMetadata, Progress, Row, RowKey, SeriesRow, SessionsSnapshot,
-    SightingsChunk, SourceId, TenantId,
+    SightingsChunk, SourceId, TenantId, Touch,
 };
 
 use crate::config::Config;
@@ -167,8 +167,8 @@ impl HotStore for CassandraStore {
         self.state.read_ledger(&self.database, source).await
     }
 
-    async fn touch_hours(&self, source: SourceId, hours: Vec<(u32, Clock)>) -> Result<(), StoreError> {
-        self.hours.touch(&self.database, source, &hours).await
+    async fn touch_hours(&self, source: SourceId, touches: Vec<Touch>) -> Result<(), StoreError> {
+        self.hours.touch(&self.database, source, &touches).await
     }
 
     async fn ship_hour(&self, source: SourceId, hour: u32, shipped: Clock) -> Result<(), StoreError> {

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use tidegate_hotstore::{HotStore, HourRow, StoreError};
 use tidegate_model::{
     Clock, LedgerEntry, LedgerKey, MetricId, MetricMetadata, Progress, Row, RowKey, SeriesRow, SessionsSnapshot,
-    SightingsChunk, SourceId, TenantId,
+    SightingsChunk, SourceId, TenantId, Touch,
 };
 use tokio::sync::oneshot;
 
@@ -212,8 +212,8 @@ impl HotStore for EmbeddedStore {
         self.read(move |files| state::read_ledger(files, source)).await
     }
 
-    async fn touch_hours(&self, source: SourceId, hours: Vec<(u32, Clock)>) -> Result<(), StoreError> {
-        self.write(move |files| state::touch_hours(files, source, &hours)).await
+    async fn touch_hours(&self, source: SourceId, touches: Vec<Touch>) -> Result<(), StoreError> {
+        self.write(move |files| state::touch_hours(files, source, &touches)).await
     }
 
     async fn ship_hour(&self, source: SourceId, hour: u32, shipped: Clock) -> Result<(), StoreError> {

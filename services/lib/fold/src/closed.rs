@@ -1,7 +1,7 @@
 //! A fragment that is complete and waits to be stored.
 
 use tidegate_model::time::{MINUTE_MS, MINUTES_PER_HOUR, minute_start_ms};
-use tidegate_model::{Clock, MetricId, TenantId, Window};
+use tidegate_model::{Clock, MetricId, TenantId, Touch, Window};
 
 use crate::fragment::{OpenFragment, Tenants, Unpublished};
 use crate::series_table::{Gathered, SeriesTable};
@@ -58,9 +58,10 @@ impl ClosedFragment {
         }
     }
 
-    /// Hours since the epoch, of the samples' own times.
-    pub fn touched_hour(&self) -> u32 {
-        self.minute / MINUTES_PER_HOUR
+    /// What writing it does to its hour.
+    pub fn touch(&self) -> Touch {
+        let late = (self.fragment != 0).then_some(self.close);
+        Touch { hour: self.minute / MINUTES_PER_HOUR, closed: self.close, late }
     }
 
     /// Minutes since the epoch, of the samples' own times.

@@ -16,7 +16,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use tidegate_model::{
     Clock, HourState, LedgerEntry, LedgerKey, MetricId, MetricMetadata, Progress, Row, SeriesRow, SessionsSnapshot,
-    SightingsChunk, SourceId, TenantId,
+    SightingsChunk, SourceId, TenantId, Touch,
 };
 
 #[derive(Clone, Debug, thiserror::Error)]
@@ -128,9 +128,9 @@ pub trait HotStore: Send + Sync + 'static {
 
     async fn read_ledger(&self, source: SourceId) -> Result<Vec<(LedgerKey, LedgerEntry)>, StoreError>;
 
-    /// Notes that rows of (shard, hour) through `source` were written by a
-    /// close at `touched`; a later clock stays.
-    async fn touch_hours(&self, source: SourceId, hours: Vec<(u32, Clock)>) -> Result<(), StoreError>;
+    /// Notes which rows of hours through `source` were written; of each clock
+    /// the later one stays.
+    async fn touch_hours(&self, source: SourceId, touches: Vec<Touch>) -> Result<(), StoreError>;
 
     /// Notes that the archive covers (shard, hour) through `source` up to
     /// `shipped`.

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tidegate_model::time::{HOURS_PER_DAY, MINUTES_PER_HOUR};
 use tidegate_model::{
     Clock, HourState, LedgerEntry, LedgerKey, MetricId, MetricMetadata, Progress, Row, RowKey, SeriesRow,
-    SessionsSnapshot, SightingsChunk, SourceId, TenantId,
+    SessionsSnapshot, SightingsChunk, SourceId, TenantId, Touch,
 };
 
 use crate::{HotStore, HourRow, StoreError};
@@ -269,11 +269,12 @@ impl HotStore for MemoryStore {
         })
     }
 
-    async fn touch_hours(&self, source: SourceId, hours: Vec<(u32, Clock)>) -> Result<(), StoreError> {
+    async fn touch_hours(&self, source: SourceId, touches: Vec<Touch>) -> Result<(), StoreError> {
         self.write(|state| {
-            for (hour, touched) in hours {
-                let stored = state.hours.entry((hour, source)).or_default();
-                stored.touched = stored.touched.max(touched);
+            for touch in touches {
+                let stored = state.hours.entry((touch.hour, source)).or_default();
+                stored.touched = stored.touched.max(touch.closed);
+                stored.late = stored.late.max(touch.late);
             }
         })
     }

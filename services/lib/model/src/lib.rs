@@ -15,7 +15,9 @@ pub mod window;
 
 pub use histogram::{Buckets, Distribution, Histogram, ResetHint, Span};
 pub use labels::{Labels, LabelsError, METRIC_NAME, MetricId, MetricIds};
-pub use progress::{Clock, HourState, LedgerEntry, LedgerKey, Progress, SessionsSnapshot, Sighting, SightingsChunk};
+pub use progress::{
+    Clock, HourState, LedgerEntry, LedgerKey, Progress, SessionsSnapshot, Sighting, SightingsChunk, Touch,
+};
 pub use row::{Chunk, MetricMetadata, MetricType, Row, RowKey, SeriesKind, SeriesRow, SourceId};
 pub use sample::{BatchId, STALE_NAN_BITS, Sample, Value, is_stale, stale_nan};
 pub use tenant::{TenantError, TenantId};

@@ -86,6 +86,35 @@ pub struct SessionsSnapshot {
 pub struct HourState {
     /// Clock of the latest close that wrote rows of the hour.
     pub touched: Clock,
+    /// The latest of those closes that wrote late samples. After it the hour
+    /// only grew at its end: see [`Touch`].
+    pub late: Option<Clock>,
     /// `touched` as the last shipped object covers it.
     pub shipped: Option<Clock>,
+}
+
+/// What a flush wrote of an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// Since the epoch, of the samples' own times.
+    pub hour: u32,
+    /// The latest close that wrote rows.
+    pub closed: Clock,
+    /// The latest close of samples that had not come on time: their rows are
+    /// of any minute. Rows of samples on time are of the minute that their
+    /// close follows from.
+    pub late: Option<Clock>,
+}
+
+impl Touch {
+    /// By samples that came on time.
+    pub fn on_time(hour: u32, closed: Clock) -> Self {
+        Self { hour, closed, late: None }
+    }
+
+    /// Both together; they are of one hour.
+    pub fn join(&mut self, other: Self) {
+        self.closed = self.closed.max(other.closed);
+        self.late = self.late.max(other.late);
+    }
 }

@@ -105,6 +105,25 @@ impl FloatWindow {
         }
     }
 
+    /// A window of one sample.
+    pub fn one(time_ms: i64, value: f64) -> Self {
+        let mut window = Self::empty();
+        window.push(time_ms, value);
+        window
+    }
+
+    /// The sample of a window that is nothing but that, to the bit: NaN
+    /// payloads and the sign of zero included.
+    pub fn as_one(&self) -> Option<Point> {
+        if self.count != 1 {
+            return None;
+        }
+        let rebuilt = Self::one(self.first.time_ms, self.first.value);
+        let whole = |w: &Self| (w.resets, w.changes, w.stale, w.last.time_ms);
+        let bits = |w: &Self| [w.sum, w.min, w.max, w.last.value, w.increase].map(f64::to_bits);
+        (whole(self) == whole(&rebuilt) && bits(self) == bits(&rebuilt)).then_some(self.first)
+    }
+
     /// Adds a sample no earlier than those before it. Stale markers go to
     /// [`FloatWindow::push_stale`].
     pub fn push(&mut self, time_ms: i64, value: f64) {

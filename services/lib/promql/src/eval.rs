@@ -114,7 +114,7 @@ pub(crate) enum Held {
 impl Held {
     pub fn lay_out(self) -> (Labels, Track) {
         match self {
-            Self::Windows(data) => (data.labels.clone(), Track::of_windows(&data.windows)),
+            Self::Windows(data) => (data.labels.clone(), Track::of(&data.windows)),
             Self::Values(labels, track) => (labels, track),
         }
     }

@@ -69,6 +69,7 @@ mod source;
 mod steps;
 mod track;
 mod value;
+mod windows;
 
 #[cfg(test)]
 mod testing;
@@ -88,3 +89,4 @@ pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use parse::{MAX_DEPTH, MAX_QUERY_BYTES, MAX_REGEX_MATCHERS, parse};
 pub use source::{LOOKBACK_MS, Range, Selection, SeriesData, SeriesSource, SourceError, selections};
 pub use value::{InstantSample, QueryValue, RangeSeries, SampleValue};
+pub use windows::{Windows, as_point, in_full};

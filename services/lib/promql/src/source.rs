@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tidegate_model::{Labels, Window};
+use tidegate_model::Labels;
 
 use crate::steps::Steps;
-use crate::{Expr, Matcher};
+use crate::{Expr, Matcher, Windows};
 
 /// How far back an instant selector looks for a sample.
 pub const LOOKBACK_MS: i64 = 300_000;
@@ -30,11 +30,11 @@ pub struct Selection {
     pub end_ms: i64,
 }
 
-/// A series and its windows: ascending by start, at most one per (start, kind).
+/// A series and its windows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesData {
     pub labels: Labels,
-    pub windows: Vec<Window>,
+    pub windows: Windows,
 }
 
 /// Reading failed; says what.

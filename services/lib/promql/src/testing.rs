@@ -121,10 +121,10 @@ impl SeriesSource for Memory {
     fn select(&self, selection: &Selection) -> Result<Vec<Arc<SeriesData>>, SourceError> {
         let matching = self.series.iter().filter(|series| selection.matchers.iter().all(|m| m.matches(&series.labels)));
         let cut = |series: &Arc<SeriesData>| {
-            let windows = series.windows.iter().filter(|window| {
+            let windows = series.windows.to_vec().into_iter().filter(|window| {
                 window.start_ms + WINDOW_MS > selection.start_ms && window.start_ms <= selection.end_ms
             });
-            Arc::new(SeriesData { labels: series.labels.clone(), windows: windows.cloned().collect() })
+            Arc::new(SeriesData { labels: series.labels.clone(), windows: windows.collect() })
         };
         Ok(matching.map(cut).collect())
     }

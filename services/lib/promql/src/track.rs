@@ -10,7 +10,7 @@ use tidegate_model::{FloatWindow, Histogram, HistogramWindow, Point, Window, Win
 use crate::notes::{Note, NoteSet};
 use crate::source::LOOKBACK_MS;
 use crate::value::Cell;
-use crate::{HistogramValue, SampleValue};
+use crate::{HistogramValue, SampleValue, Windows};
 
 pub(crate) use view::{Cursor, RangeView};
 
@@ -70,7 +70,19 @@ pub(crate) struct Correction {
 }
 
 impl Track {
-    pub fn of_windows(windows: &[Window]) -> Self {
+    pub fn of(windows: &Windows) -> Self {
+        match windows {
+            Windows::Points(points) => {
+                let mut track = Self::default();
+                track.floats.entries.reserve_exact(points.len());
+                points.iter().for_each(|point| track.floats.push_point(float_point(point)));
+                track
+            }
+            Windows::Any(windows) => Self::of_any(windows),
+        }
+    }
+
+    fn of_any(windows: &[Window]) -> Self {
         let mut track = Self::default();
         if let Some(Window { value: WindowValue::Float(_), .. }) = windows.first() {
             track.floats.entries.reserve(windows.len());

@@ -140,7 +140,7 @@ async fn read(query: &Query) -> Result<State, StoreError> {
     }
     for row in query.store.read_hours().await? {
         let hour = hours.entry(row.hour).or_default();
-        let HourState { touched, shipped } = row.state;
+        let HourState { touched, shipped, .. } = row.state;
         hour.shards += 1;
         match shipped {
             Some(shipped) if shipped >= touched => hour.shipped += 1,

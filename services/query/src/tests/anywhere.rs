@@ -2,16 +2,22 @@
 //! any mix, give the same answers to the bit to generated queries.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_codec::stored::{LiveWindow, encode_chunk};
 use tidegate_coldstore::{Coverage, ObjectKey, ObjectWriter, Period, Tier, series_order};
 use tidegate_hotstore::HotStore;
 use tidegate_model::time::{HOUR_MS, MINUTE_MS, hour_of, minute_of};
-use tidegate_model::{Clock, MetricId, Row, RowKey, Window, stale_nan};
+use tidegate_model::{Clock, MetricId, Row, RowKey, Touch, Window, stale_nan};
+use tidegate_promql::{Evaluated, Range};
 
 use crate::Config;
+use crate::error::Error;
 use crate::fragments::{Fragment, merge};
+use crate::select::Cut;
+use crate::service::{Purpose, Query, Task};
 use crate::testing::{BASE_MS, PARTITIONS, Server, TestSeries, World, series};
 
 const HOURS: i64 = 2;
@@ -106,6 +112,15 @@ enum Place {
     Both,
 }
 
+fn row_of(world: &World, metric_id: MetricId, piece: &Piece) -> Row {
+    let mut chunk = Vec::new();
+    encode_chunk(&piece.windows, &[], &mut chunk);
+    let (tenant, source) = (world.tenant.clone(), world.source(metric_id));
+    let key = RowKey { tenant, metric_id, minute: piece.minute, source, era: 0, fragment: piece.fragment };
+    let samples = piece.windows.iter().map(|window| window.value.samples()).sum();
+    Row { key, samples, chunk: Bytes::from(chunk) }
+}
+
 async fn world_of(data: &[TestSeries], pieces: &[Piece], archived: &[u32], place: impl Fn(&Piece) -> Place) -> Server {
     let world = World::new(NOW_MS);
     let ids: Vec<MetricId> = data.iter().map(|one| one.id(&world.tenant)).collect();
@@ -114,12 +129,7 @@ async fn world_of(data: &[TestSeries], pieces: &[Piece], archived: &[u32], place
     for piece in pieces.iter().filter(|piece| !is_archived(piece.minute)) {
         let (metric_id, place) = (ids[piece.series], place(piece));
         if place != Place::Tail {
-            let mut chunk = Vec::new();
-            encode_chunk(&piece.windows, &[], &mut chunk);
-            let (tenant, source) = (world.tenant.clone(), world.source(metric_id));
-            let key = RowKey { tenant, metric_id, minute: piece.minute, source, era: 0, fragment: piece.fragment };
-            let samples = piece.windows.iter().map(|window| window.value.samples()).sum();
-            rows.push(Row { key, samples, chunk: Bytes::from(chunk) });
+            rows.push(row_of(&world, metric_id, piece));
         }
         if place != Place::Store {
             let (tenant, fragment) = (&world.tenant, piece.fragment);
@@ -136,7 +146,7 @@ async fn world_of(data: &[TestSeries], pieces: &[Piece], archived: &[u32], place
     // Hours that are known to be untouched since are kept from query to query.
     for row in &rows {
         let touched = Clock { era: 0, effective_ms: NOW_MS };
-        world.store.touch_hours(row.key.source, vec![(row.key.minute / 60, touched)]).await.unwrap();
+        world.store.touch_hours(row.key.source, vec![Touch::on_time(row.key.minute / 60, touched)]).await.unwrap();
     }
     world.store.write_rows(rows).await.unwrap();
     for (partition, windows) in (0..).zip(live) {
@@ -269,5 +279,62 @@ async fn the_same_data_anywhere_give_the_same_answers() {
             }
             server.stop().await;
         }
+    }
+}
+
+/// What a fragment touches as it closes, by the fold's rules.
+fn touch_of(piece: &Piece) -> Touch {
+    let clock = |minutes: u32, grace_ms| Clock { era: 0, effective_ms: i64::from(minutes) * MINUTE_MS + grace_ms };
+    match piece.fragment {
+        0 => Touch::on_time(piece.minute / 60, clock(piece.minute + 1, 10_000)),
+        late => Touch { hour: piece.minute / 60, closed: clock(late, 0), late: Some(clock(late, 0)) },
+    }
+}
+
+#[tokio::test]
+async fn hours_that_grow_give_what_a_first_reading_gives() {
+    for seed in 0..SEEDS {
+        let mut random = Random(seed);
+        let data = generated(&mut random);
+        let mut pieces = pieces(&data, &mut random);
+        pieces.sort_by_key(|piece| touch_of(piece).closed);
+        let world = World::new(NOW_MS);
+        world.register(&data).await;
+        let ids: Vec<MetricId> = data.iter().map(|one| one.id(&world.tenant)).collect();
+        let config = Config { hot_retention_hours: 48, ..Config::default() };
+        let kept = world.query(config.clone()).await;
+        let mut cached = 0;
+        for closed in pieces.chunk_by(|a, b| touch_of(a).closed == touch_of(b).closed) {
+            let closed_ms = touch_of(&closed[0]).closed.effective_ms;
+            for piece in closed {
+                let metric_id = ids[piece.series];
+                world.store.write_rows(vec![row_of(&world, metric_id, piece)]).await.unwrap();
+                world.store.touch_hours(world.source(metric_id), vec![touch_of(piece)]).await.unwrap();
+            }
+            let hours = world.store.read_hours().await.unwrap();
+            kept.hours.set_touched(&hours);
+            if !random.one_in(3) {
+                continue;
+            }
+            let fresh = world.query(config.clone()).await;
+            let range = Range { start_ms: closed_ms - 1_800_000, end_ms: closed_ms, step_ms: 41_000 };
+            for text in [query(&mut random), query(&mut random)] {
+                // Some are refused, as they select everything.
+                let Ok(expr) = tidegate_promql::parse(&text).map(Arc::new) else { continue };
+                let run = async |query: &Arc<Query>| {
+                    let (expr, tenant, timeout) = (expr.clone(), world.tenant.clone(), Duration::from_secs(60));
+                    let task = Task { purpose: Purpose::Query, tenant, expr, range, cut: Cut::None, timeout };
+                    query.run_explained(task).await.map(|(answer, explained)| (answer, explained.cached_hours))
+                };
+                // Ambiguous matches are errors, the same everywhere.
+                let (answer, expected) = (run(&kept).await, run(&fresh).await);
+                cached += answer.as_ref().map_or(0, |(_, cached)| *cached);
+                let shown = |answer: Result<(Evaluated, u64), _>| {
+                    format!("{:?}", answer.map(|(answer, _)| answer).map_err(|error: Error| error.to_string()))
+                };
+                assert_eq!(shown(answer), shown(expected), "{text} at {closed_ms}, seed {seed}");
+            }
+        }
+        assert!(cached > 200, "only {cached} hours were at hand");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tidegate_hotstore::HotStore;
 use tidegate_model::time::hour_of;
-use tidegate_model::{Clock, LedgerEntry, LedgerKey, MetricMetadata, MetricType, Progress, TenantId};
+use tidegate_model::{Clock, LedgerEntry, LedgerKey, MetricMetadata, MetricType, Progress, TenantId, Touch};
 
 use crate::Config;
 use crate::testing::{BASE_MS, Server, World, series};
@@ -187,7 +187,11 @@ async fn the_pipelines_ledger_and_what_is_archived() {
         ledger: [(key(hour), entry(12))].into(),
     };
     world.store.save_progress(progress).await.unwrap();
-    world.store.touch_hours(source, vec![(hour, clock(BASE_MS)), (hour - 1, clock(BASE_MS))]).await.unwrap();
+    world
+        .store
+        .touch_hours(source, vec![Touch::on_time(hour, clock(BASE_MS)), Touch::on_time(hour - 1, clock(BASE_MS))])
+        .await
+        .unwrap();
     world.store.ship_hour(source, hour - 1, clock(BASE_MS)).await.unwrap();
     let server = world.start().await;
     world.publish(&[], BASE_MS + 61_000).await;

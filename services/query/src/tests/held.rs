@@ -1,8 +1,8 @@
 //! Hours that should be in the archive and are not.
 
 use tidegate_hotstore::HotStore;
-use tidegate_model::Clock;
 use tidegate_model::time::{DAY_MS, HOUR_MS, hour_of};
+use tidegate_model::{Clock, Touch};
 
 use crate::Config;
 use crate::testing::{BASE_MS, TestSeries, World, series};
@@ -16,7 +16,7 @@ async fn mark(world: &World, start_ms: i64) {
     for series in hour(start_ms, 0.0) {
         let source = world.source(series.id(&world.tenant));
         let touched = Clock { era: 0, effective_ms: start_ms };
-        world.store.touch_hours(source, vec![(hour_of(start_ms), touched)]).await.unwrap();
+        world.store.touch_hours(source, vec![Touch::on_time(hour_of(start_ms), touched)]).await.unwrap();
     }
 }
 

@@ -64,7 +64,8 @@ async fn who_finds_no_place_is_told_when_to_come_back() {
 #[tokio::test]
 async fn queries_and_streams_leave_each_other_their_places_and_memory() {
     let world = World::new(BASE_MS + 60_000);
-    let samples = (0..12).map(|n| (BASE_MS + n * 5_000, n as f64)).collect();
+    // Two a window: windows of one take less.
+    let samples = (0..24).map(|n| (BASE_MS + n * 2_500, n as f64)).collect();
     world.store(&[series(&[("__name__", "m")], samples)]).await;
     let config = Config {
         max_concurrent_queries: 1,
@@ -143,7 +144,8 @@ async fn an_evaluation_ends_when_its_client_goes_or_its_time_is_up() {
 #[tokio::test]
 async fn samples_are_limited() {
     let world = World::new(BASE_MS + 60_000);
-    let samples = (0..12).map(|n| (BASE_MS + n * 5_000, n as f64)).collect();
+    // Two a window: windows of one take less.
+    let samples = (0..24).map(|n| (BASE_MS + n * 2_500, n as f64)).collect();
     world.store(&[series(&[("__name__", "m")], samples)]).await;
     let server = world.start_with(Config { max_samples: 1_000, ..Config::default() }).await;
     let time = (BASE_MS / 1_000 + 60).to_string();
@@ -157,7 +159,8 @@ async fn samples_are_limited() {
 #[tokio::test]
 async fn a_query_that_finds_the_memory_taken_is_told_to_come_back() {
     let world = World::new(BASE_MS + 60_000);
-    let samples = (0..12).map(|n| (BASE_MS + n * 5_000, n as f64)).collect();
+    // Two a window: windows of one take less.
+    let samples = (0..24).map(|n| (BASE_MS + n * 2_500, n as f64)).collect();
     world.store(&[series(&[("__name__", "m")], samples)]).await;
     let config = Config { max_windows: 12, max_loaded_bytes: 12 * crate::WINDOW_BYTES, ..Config::default() };
     let query = world.query(config).await;
@@ -205,7 +208,8 @@ async fn answers_count_until_their_clients_have_taken_them() {
 #[tokio::test]
 async fn the_tail_stays_bounded_while_the_store_does_not_answer() {
     let world = World::new(BASE_MS + 60_000);
-    let samples = (0..12).map(|n| (BASE_MS + n * 5_000, n as f64)).collect();
+    // Two a window: windows of one take less.
+    let samples = (0..24).map(|n| (BASE_MS + n * 2_500, n as f64)).collect();
     let data = [series(&[("__name__", "m")], samples)];
     let server = world.start_with(Config { max_tail_windows: 5, ..Config::default() }).await;
     world.publish(&data, BASE_MS + 60_000).await;

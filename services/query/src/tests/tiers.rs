@@ -3,6 +3,7 @@
 use serde_json::Value;
 use tidegate_coldstore::{ObjectKey, Period, Tier};
 use tidegate_hotstore::HotStore;
+use tidegate_model::Touch;
 use tidegate_model::time::{DAY_MS, HOUR_MS, hour_of};
 
 use crate::Config;
@@ -139,11 +140,11 @@ async fn a_late_sample_counts_once_before_during_and_after_its_rebuild() {
     for tier in Tier::ALL {
         world.archive_at(&data(false), tier).await;
     }
-    world.store.touch_hours(source, vec![(hour, clock(1))]).await.unwrap();
+    world.store.touch_hours(source, vec![Touch::on_time(hour, clock(1))]).await.unwrap();
     world.store.ship_hour(source, hour, clock(1)).await.unwrap();
     assert_eq!(sum().await, "60");
     world.store(&data(true)).await;
-    world.store.touch_hours(source, vec![(hour, clock(2))]).await.unwrap();
+    world.store.touch_hours(source, vec![Touch::on_time(hour, clock(2))]).await.unwrap();
     assert_eq!(sum().await, "160", "the archive is yet to be rebuilt");
     // The hour is, its day and month are not.
     world.archive(&data(true)).await;

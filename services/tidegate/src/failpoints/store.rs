@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tidegate_hotstore::{HotStore, HourRow, StoreError};
 use tidegate_model::{
     Clock, LedgerEntry, LedgerKey, MetricId, MetricMetadata, Progress, Row, RowKey, SeriesRow, SessionsSnapshot,
-    SightingsChunk, SourceId, TenantId,
+    SightingsChunk, SourceId, TenantId, Touch,
 };
 use tidegate_runtime::failpoint::Failpoint;
 
@@ -133,8 +133,8 @@ impl HotStore for FailingStore {
         self.inner.read_ledger(source).await
     }
 
-    async fn touch_hours(&self, source: SourceId, hours: Vec<(u32, Clock)>) -> Result<(), StoreError> {
-        self.around(&place::TOUCH, self.inner.touch_hours(source, hours)).await
+    async fn touch_hours(&self, source: SourceId, touches: Vec<Touch>) -> Result<(), StoreError> {
+        self.around(&place::TOUCH, self.inner.touch_hours(source, touches)).await
     }
 
     async fn ship_hour(&self, source: SourceId, hour: u32, shipped: Clock) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! What fold and compactor remember, in all orders of writing.
 
 use tidegate_hotstore::HotStore;
-use tidegate_model::{BatchId, Clock, SessionsSnapshot, Sighting, SightingsChunk};
+use tidegate_model::{BatchId, Clock, HourState, SessionsSnapshot, Sighting, SightingsChunk, Touch};
 
 use super::shared::{SOURCE, clean_up, config, cqlsh, open, reopen};
 
@@ -18,14 +18,16 @@ async fn the_later_clock_stays_across_eras() {
     let clocks = [clock(0, now), clock(0, now + 1), clock(1, now - 3_600_000), clock(5_000, 7), clock(u32::MAX, 0)];
     for (hour, order) in [(1, [0, 1, 2, 3, 4]), (2, [4, 3, 2, 1, 0]), (3, [2, 4, 0, 3, 1])] {
         for at in order {
-            store.touch_hours(SOURCE, vec![(hour, clocks[at])]).await.expect("touch_hours");
+            let late = (at % 2 == 0).then_some(clocks[at]);
+            store.touch_hours(SOURCE, vec![Touch { hour, closed: clocks[at], late }]).await.expect("touch_hours");
         }
         // Shipping lags behind, in an era of its own.
         store.ship_hour(SOURCE, hour, clocks[1]).await.expect("ship_hour");
         store.ship_hour(SOURCE, hour, clocks[0]).await.expect("ship_hour");
     }
     for row in reopen(&config).await.read_hours().await.expect("read_hours") {
-        assert_eq!((row.state.touched, row.state.shipped), (clocks[4], Some(clocks[1])), "hour {}", row.hour);
+        let HourState { touched, late, shipped } = row.state;
+        assert_eq!((touched, late, shipped), (clocks[4], Some(clocks[4]), Some(clocks[1])), "hour {}", row.hour);
         assert_eq!((row.source, row.shard), (SOURCE, SOURCE.partition));
     }
     clean_up(&config).await;

@@ -18,7 +18,9 @@ use tidegate_codec::stored::rows::{
     encode_ledger_entry, encode_progress, encode_sessions, encode_sightings,
 };
 use tidegate_hotstore::HourRow;
-use tidegate_model::{Clock, HourState, LedgerEntry, LedgerKey, Progress, SessionsSnapshot, SightingsChunk, SourceId};
+use tidegate_model::{
+    Clock, HourState, LedgerEntry, LedgerKey, Progress, SessionsSnapshot, SightingsChunk, SourceId, Touch,
+};
 
 use super::files::{Durability, Files};
 use crate::engine::EngineError;
@@ -208,14 +210,16 @@ fn hour_of(files: &Files, key: &[u8]) -> Result<HourState, EngineError> {
     Ok(stored.map(|value| decode_hour_state(&value).map_err(damaged)).transpose()?.unwrap_or_default())
 }
 
-pub(super) fn touch_hours(files: &Files, source: SourceId, hours: &[(u32, Clock)]) -> Result<(), EngineError> {
+pub(super) fn touch_hours(files: &Files, source: SourceId, touches: &[Touch]) -> Result<(), EngineError> {
     let _update = files.update.lock();
-    for (hour, touched) in hours {
-        let key = hour_key(*hour, source);
+    for touch in touches {
+        let key = hour_key(touch.hour, source);
         let stored = hour_of(files, &key)?;
-        if stored.touched < *touched {
+        let touched = stored.touched.max(touch.closed);
+        let touched = HourState { touched, late: stored.late.max(touch.late), ..stored };
+        if touched != stored {
             let mut batch = files.batch(Durability::Process);
-            batch.insert(&files.state, key, encode_hour_state(&HourState { touched: *touched, ..stored }));
+            batch.insert(&files.state, key, encode_hour_state(&touched));
             batch.commit()?;
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tidegate_model::{
     BatchId, Clock, HourState, LedgerEntry, LedgerKey, Progress, SessionsSnapshot, Sighting, SightingsChunk, SourceId,
+    Touch,
 };
 
 use super::{Harness, SOURCE};
@@ -107,23 +108,29 @@ async fn ledger_entries_are_kept(harness: &dyn Harness) {
 async fn hours_only_move_forward(harness: &dyn Harness) {
     let store = harness.create().await;
     let clock = |era, effective_ms| Clock { era, effective_ms };
-    store.touch_hours(SOURCE, vec![(500, clock(0, 70)), (501, clock(0, 80))]).await.expect("touch_hours");
+    store
+        .touch_hours(SOURCE, vec![Touch::on_time(500, clock(0, 70)), Touch::on_time(501, clock(0, 80))])
+        .await
+        .expect("touch_hours");
     store.ship_hour(SOURCE, 500, clock(0, 70)).await.expect("ship_hour");
-    store.touch_hours(SOURCE, vec![(500, clock(1, 10)), (501, clock(0, 75))]).await.expect("touch_hours");
-    store.touch_hours(OTHER, vec![(500, clock(0, 1))]).await.expect("touch_hours");
+    let late = |hour, clock| Touch { hour, closed: clock, late: Some(clock) };
+    store.touch_hours(SOURCE, vec![late(500, clock(1, 10)), late(501, clock(0, 75))]).await.expect("touch_hours");
+    store.touch_hours(SOURCE, vec![late(500, clock(1, 9)), late(501, clock(0, 74))]).await.expect("touch_hours");
+    store.touch_hours(SOURCE, vec![Touch::on_time(501, clock(0, 90))]).await.expect("touch_hours");
+    store.touch_hours(OTHER, vec![Touch::on_time(500, clock(0, 1))]).await.expect("touch_hours");
     store.ship_hour(SOURCE, 500, clock(0, 60)).await.expect("an older ship_hour");
     let mut hours = store.read_hours().await.expect("read_hours");
     hours.sort_by_key(|row| (row.hour, row.source));
-    let row = |hour, source: SourceId, touched, shipped| HourRow {
+    let row = |hour, source: SourceId, touched, late, shipped| HourRow {
         shard: source.partition,
         hour,
         source,
-        state: HourState { touched, shipped },
+        state: HourState { touched, late, shipped },
     };
     let expected = [
-        row(500, SOURCE, clock(1, 10), Some(clock(0, 70))),
-        row(500, OTHER, clock(0, 1), None),
-        row(501, SOURCE, clock(0, 80), None),
+        row(500, SOURCE, clock(1, 10), Some(clock(1, 10)), Some(clock(0, 70))),
+        row(500, OTHER, clock(0, 1), None, None),
+        row(501, SOURCE, clock(0, 90), Some(clock(0, 75)), None),
     ];
     assert_eq!(hours, expected);
 }

@@ -55,7 +55,7 @@ impl Default for Small {
 
 fn series(labels: &[(&str, &str)], windows: Vec<Window>) -> Arc<SeriesData> {
     let labels = Labels::from_pairs(labels.iter().copied()).expect("labels are valid");
-    Arc::new(SeriesData { labels, windows })
+    Arc::new(SeriesData { labels, windows: windows.into() })
 }
 
 impl SeriesSource for Small {

@@ -45,7 +45,7 @@ fn folded(series: &wire::Series) -> SeriesData {
     let mut windows: Vec<_> = floats.chain(histograms).collect();
     windows.sort_by_key(|window| window.start_ms);
     let pairs = series.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    SeriesData { labels: Labels::from_pairs(pairs).expect("labels of a case are valid"), windows }
+    SeriesData { labels: Labels::from_pairs(pairs).expect("labels of a case are valid"), windows: windows.into() }
 }
 
 fn native(histogram: &wire::Histogram) -> Histogram {
@@ -78,10 +78,10 @@ impl SeriesSource for Store {
     fn select(&self, selection: &Selection) -> Result<Vec<Arc<SeriesData>>, SourceError> {
         let matching = self.series.iter().filter(|series| selection.matchers.iter().all(|m| m.matches(&series.labels)));
         let reaching = |series: &Arc<SeriesData>| {
-            let windows = series.windows.iter().filter(|window| {
+            let windows = series.windows.to_vec().into_iter().filter(|window| {
                 window.start_ms + WINDOW_MS > selection.start_ms && window.start_ms <= selection.end_ms
             });
-            Arc::new(SeriesData { labels: series.labels.clone(), windows: windows.cloned().collect() })
+            Arc::new(SeriesData { labels: series.labels.clone(), windows: windows.collect() })
         };
         Ok(matching.map(reaching).collect())
     }

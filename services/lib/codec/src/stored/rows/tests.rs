@@ -1,7 +1,7 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use tidegate_model::{
-    Clock, HourState, LedgerEntry, LedgerKey, Progress, SeriesKind, SessionsSnapshot, Sighting, SightingsChunk,
+    HourState, LedgerEntry, LedgerKey, Progress, SeriesKind, SessionsSnapshot, Sighting, SightingsChunk,
 };
 
 use super::super::arbitrary;
@@ -76,8 +76,12 @@ proptest! {
     }
 
     #[test]
-    fn hours_come_back(touched in arbitrary::clock(), shipped in proptest::option::of(arbitrary::clock())) {
-        let state = HourState { touched, shipped };
+    fn hours_come_back(
+        touched in arbitrary::clock(),
+        late in proptest::option::of(arbitrary::clock()),
+        shipped in proptest::option::of(arbitrary::clock()),
+    ) {
+        let state = HourState { touched, late, shipped };
         prop_assert_eq!(decode_hour_state(&encode_hour_state(&state)), Ok(state));
     }
 
@@ -110,6 +114,6 @@ fn what_is_left_over_is_an_error() {
     bytes.push(0);
     assert_eq!(decode_ledger_entry(&bytes), Err(StoredError::Invalid("bytes after the end")));
     assert_eq!(decode_hour_state(&[3]), Err(StoredError::Version { format: "hour", found: 3 }));
-    let state = HourState { touched: Clock::default(), shipped: None };
-    assert_eq!(encode_hour_state(&state).len(), 3);
+    let state = HourState::default();
+    assert_eq!(encode_hour_state(&state).len(), 4);
 }
