@@ -25,6 +25,10 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 
+/// The runtime's timers go off at the next whole millisecond after the time
+/// that they are set to; so half a millisecond too late on average.
+const TIMER_STEP: Duration = Duration::from_millis(1);
+
 /// What a request may hand in and wait for.
 #[derive(Clone)]
 pub struct Producer {
@@ -234,7 +238,7 @@ impl Flusher {
                     () = tokio::time::sleep_until(next_round) => {}
                 }
             }
-            next_round = Instant::now() + self.linger;
+            next_round = Instant::now() + self.linger.saturating_sub(TIMER_STEP / 2);
             self.round(&mut open).await;
         }
         self.shared.gathering.lock().is_closed = true;
