@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tidegate_agent::mad::diff::Stream;
 use tidegate_runtime::config::Sources;
 
 use crate::targets::{Name, Selection};
@@ -90,13 +91,34 @@ enum AgentCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Compares what two daemons send that get the same samples; succeeds if it is the same
+    Diff(Diff),
 }
 
-/// What is done with the file of a Metrics Aggregator Daemon.
-#[derive(Debug, PartialEq, Eq)]
+/// Both sides are addresses that an AggregationServerHttpSink posts to, or files of its frames.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct Diff {
+    #[arg(value_name = "LEFT")]
+    pub left: Stream,
+    #[arg(value_name = "RIGHT")]
+    pub right: Stream,
+    /// How long to listen
+    #[arg(long = "seconds", default_value_t = 60)]
+    pub seconds: u64,
+    /// Results of one side alone so close to the begin or the end do not count
+    #[arg(long = "edge-seconds", default_value_t = 5)]
+    pub edge_seconds: u64,
+    /// Part of a number by which the other may differ; 0 for bit by bit
+    #[arg(long, default_value_t = 0.0)]
+    pub tolerance: f64,
+}
+
+/// What is done with the files of a Metrics Aggregator Daemon, or with what it sends.
+#[derive(Debug, PartialEq)]
 pub enum Mad {
     Run(PathBuf),
     Check(PathBuf),
+    Diff(Diff),
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +172,7 @@ impl Configured {
         let Configured::Run(RunTarget::Agent(agent)) = self else { return None };
         match (&agent.command, &agent.file) {
             (Some(AgentCommand::Check { file }), _) => Some(Mad::Check(file.clone())),
+            (Some(AgentCommand::Diff(diff)), _) => Some(Mad::Diff(diff.clone())),
             (None, Some(file)) => Some(Mad::Run(file.clone())),
             (None, None) => None,
         }

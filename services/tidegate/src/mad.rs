@@ -77,6 +77,24 @@ async fn serve(file: PathBuf) -> anyhow::Result<ExitCode> {
     Ok(if failure.is_none() && stopped.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Listens to two daemons, or reads what they have sent, and prints what differs.
+///
+/// # Errors
+/// When an address cannot be listened on or a file cannot be read.
+pub async fn diff(sides: cli::Diff) -> anyhow::Result<ExitCode> {
+    telemetry::start(&LogConfig::default(), std::env::var("RUST_LOG").ok().as_deref())?;
+    let report = mad::diff::run(mad::diff::Options {
+        left: sides.left,
+        right: sides.right,
+        length: Duration::from_secs(sides.seconds),
+        edge: Duration::from_secs(sides.edge_seconds),
+        tolerance: sides.tolerance,
+    });
+    let report = report.await?;
+    cli::answer(&report.to_string())?;
+    Ok(if report.is_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Prints what is understood, and on standard error what is not.
 ///
 /// # Errors

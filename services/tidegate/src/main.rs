@@ -50,6 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match command.mad() {
         Some(Mad::Run(file)) => return mad::run(file),
         Some(Mad::Check(file)) => return mad::check(&file),
+        Some(Mad::Diff(sides)) => return on_threads(mad::diff(sides)),
         None => {}
     }
     let config: Config = tidegate_runtime::config::load(&command.settings().sources())?;

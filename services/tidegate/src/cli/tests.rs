@@ -72,3 +72,16 @@ fn the_agent_runs_and_checks_files_of_metrics_aggregator_daemons() {
     let mixed = Cli::try_parse_from(["tidegate", "agent", "config.conf", "--config", "tidegate.yaml"]);
     assert!(mixed.is_err(), "the one file says all");
 }
+
+#[test]
+fn the_agent_compares_two_streams() {
+    let diff = |arguments: &[&str]| match configured(arguments).mad() {
+        Some(Mad::Diff(diff)) => diff,
+        other => panic!("{other:?}"),
+    };
+    let listening = diff(&["agent", "diff", "--seconds", "9", "127.0.0.1:1", "127.0.0.1:2"]);
+    assert_eq!((listening.left, listening.seconds), (Stream::Listen(([127, 0, 0, 1], 1).into()), 9));
+    let files = diff(&["agent", "diff", "a.frames", "b.frames", "--tolerance", "1e-12"]);
+    assert_eq!((files.right, files.tolerance), (Stream::File("b.frames".into()), 1e-12));
+    assert!(Cli::try_parse_from(["tidegate", "agent", "diff", "127.0.0.1:1"]).is_err());
+}
