@@ -16,6 +16,8 @@ mod daemon;
 mod files;
 #[path = "mad/inside.rs"]
 mod inside;
+#[path = "mad/purpose.rs"]
+mod purpose;
 #[path = "mad/recording.rs"]
 mod recording;
 #[path = "mad/text.rs"]

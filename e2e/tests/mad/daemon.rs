@@ -17,6 +17,8 @@ use crate::cases::{Message, To};
 use crate::files::{self, Ports};
 
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// Java takes up to 30 s.
+const STOP_LIMIT: Duration = Duration::from_secs(90);
 
 pub struct Daemon {
     name: &'static str,
@@ -159,6 +161,13 @@ impl Daemon {
         })
         .await?;
         self.server.take().with_context(|| self.name)
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub async fn terminate(&mut self) -> anyhow::Result<()> {
+        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        let status = process::wait_exit(&mut self.child, STOP_LIMIT).await?;
+        status.with_context(|| format!("{} did not stop within {STOP_LIMIT:?}", self.name)).map(|_| ())
     }
 }
 
