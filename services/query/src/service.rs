@@ -209,6 +209,7 @@ impl Query {
             max_series: self.config.max_series,
             max_samples: self.config.max_samples,
             max_steps: self.config.max_points,
+            max_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             expired: Arc::new(move || flag.load(Ordering::Relaxed) || Instant::now() >= deadline),
             ..Limits::default()
         };

@@ -12,6 +12,7 @@ use crate::limits::Budget;
 use crate::notes::{Note, NoteSet, Notes};
 use crate::operators::negate;
 use crate::source::selection;
+use crate::spread;
 use crate::steps::Steps;
 use crate::track::{Cursor, InstantCursor, RangeView, Track};
 use crate::value::{Cell, Series, Value};
@@ -295,40 +296,19 @@ impl Evaluator<'_> {
             None => Vec::new(),
         };
         let input = self.range_input(range_arg, steps)?;
-        let mut vector = Vec::with_capacity(input.series.len());
-        for held in input.series {
-            self.budget.spend(steps.count)?;
+        let cells = input.series.len().saturating_mul(steps.count);
+        self.budget.spend(cells)?;
+        let over = OverRange { function, ends: input.ends, range_ms: input.range_ms, steps, params: &params };
+        let deadline = self.budget.deadline();
+        let evaluated = spread::map(input.series, cells, self.budget.max_threads(), |held| {
             // A step may look at thousands of samples.
-            self.budget.check_deadline()?;
-            let (labels, track) = held.lay_out();
-            let mut noted = NoteSet::default();
-            let is_of_counters = function.subject == Subject::Counters;
-            let mut cursor = if is_of_counters { Cursor::counting(&track) } else { Cursor::default() };
-            let cells: Vec<_> = (0..steps.count)
-                .map(|step| {
-                    let end_ms = input.ends.time_ms(step);
-                    let view = cursor.view(&track, end_ms.saturating_sub(input.range_ms), end_ms);
-                    let view = RangeView { step_ms: steps.time_ms(step), ..view };
-                    let param = params.get(step).copied().unwrap_or(f64::NAN);
-                    (function.apply)(&view, param, &mut noted)
-                })
-                .collect();
-            let name = labels.metric_name();
-            let series =
-                Series { labels: if function.keeps_name { labels.clone() } else { without_name(&labels) }, cells };
-            if !series.is_empty() {
-                let is_float = |cell: &Cell| matches!(cell, Some(SampleValue::Float(_)));
-                if is_of_counters
-                    && !name.is_empty()
-                    && !track.floats.entries.is_empty()
-                    && series.cells.iter().any(is_float)
-                    && !is_counter_name(name)
-                {
-                    noted.add(Note::NotACounter);
-                }
-                vector.push(series);
-            }
-            self.notes.take(noted, name);
+            deadline().map(|()| over.series(held))
+        });
+        let mut vector = Vec::with_capacity(evaluated.len());
+        for one in evaluated {
+            let (series, noted, name) = one?;
+            self.notes.take(noted, &name);
+            vector.extend(series);
         }
         all_different(vector)
     }
@@ -360,6 +340,49 @@ impl Evaluator<'_> {
         }
         matrix.sort_by(|a, b| a.labels.iter().cmp(b.labels.iter()));
         Ok(QueryValue::Matrix(matrix))
+    }
+}
+
+/// A function of a range vector, ready for each of its series.
+struct OverRange<'a> {
+    function: &'a RangeFunction,
+    ends: Steps,
+    range_ms: i64,
+    steps: &'a Steps,
+    /// By step; none: NaN.
+    params: &'a [f64],
+}
+
+impl OverRange<'_> {
+    /// The series if it has any value, what is to be noted, and of which name.
+    fn series(&self, held: Held) -> (Option<Series>, NoteSet, String) {
+        let Self { function, ends, range_ms, steps, params } = self;
+        let (labels, track) = held.lay_out();
+        let mut noted = NoteSet::default();
+        let is_of_counters = function.subject == Subject::Counters;
+        let mut cursor = if is_of_counters { Cursor::counting(&track) } else { Cursor::default() };
+        let cells: Vec<_> = (0..steps.count)
+            .map(|step| {
+                let end_ms = ends.time_ms(step);
+                let view = cursor.view(&track, end_ms.saturating_sub(*range_ms), end_ms);
+                let view = RangeView { step_ms: steps.time_ms(step), ..view };
+                let param = params.get(step).copied().unwrap_or(f64::NAN);
+                (function.apply)(&view, param, &mut noted)
+            })
+            .collect();
+        let name = labels.metric_name();
+        let is_float = |cell: &Cell| matches!(cell, Some(SampleValue::Float(_)));
+        if is_of_counters
+            && !name.is_empty()
+            && !track.floats.entries.is_empty()
+            && cells.iter().any(is_float)
+            && !is_counter_name(name)
+        {
+            noted.add(Note::NotACounter);
+        }
+        let name = name.to_owned();
+        let series = Series { labels: if function.keeps_name { labels } else { without_name(&labels) }, cells };
+        ((!series.is_empty()).then_some(series), noted, name)
     }
 }
 

@@ -66,6 +66,7 @@ mod notes;
 mod operators;
 mod parse;
 mod source;
+mod spread;
 mod steps;
 mod track;
 mod value;

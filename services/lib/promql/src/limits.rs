@@ -15,6 +15,8 @@ pub struct Limits {
     pub max_steps: usize,
     /// Depth of the syntax tree.
     pub max_depth: usize,
+    /// That one evaluation may use at once; the calling one counts.
+    pub max_threads: usize,
     /// Asked regularly; true: give up with [`EvalError::Timeout`].
     pub expired: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -26,6 +28,7 @@ impl Default for Limits {
             max_series: 200_000,
             max_steps: 11_000,
             max_depth: 500,
+            max_threads: 1,
             expired: Arc::new(|| false),
         }
     }
@@ -60,7 +63,17 @@ impl<'a> Budget<'a> {
     }
 
     pub fn check_deadline(&self) -> Result<(), EvalError> {
-        if (self.limits.expired)() { Err(EvalError::Timeout) } else { Ok(()) }
+        self.deadline()()
+    }
+
+    pub fn max_threads(&self) -> usize {
+        self.limits.max_threads
+    }
+
+    /// As [`Budget::check_deadline`], from other threads.
+    pub fn deadline(&self) -> impl Fn() -> Result<(), EvalError> + Sync + use<'a> {
+        let limits = self.limits;
+        move || if (limits.expired)() { Err(EvalError::Timeout) } else { Ok(()) }
     }
 
     pub fn series(&self, count: usize) -> Result<(), EvalError> {
