@@ -30,7 +30,12 @@ const STOP: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the file cannot be used.
 pub fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
+    // The allocator would take memory in pages of 2 MB: most of what an idle agent has.
+    let small_pages = rustix::thread::disable_transparent_huge_pages(true);
     telemetry::start(&LogConfig::default(), std::env::var("RUST_LOG").ok().as_deref())?;
+    if let Err(error) = small_pages {
+        tracing::debug!(%error, "memory is taken in large pages");
+    }
     if let Err(error) = file_handles::raise() {
         tracing::warn!(%error, "the number of open files stays as it was");
     }
