@@ -4,7 +4,6 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidegate_mad::aggregate::{Aggregator, Config, Histograms, Limits, Statistics};
-use tidegate_mad::parse::statsd::Statsd;
 use tidegate_mad::{Dimensions, Kind, Metric, Quantity, Record, Statistic};
 
 const ENOUGH: usize = usize::MAX;
@@ -85,36 +84,5 @@ fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Datagrams of a client that sends each line alone, from bytes into buckets.
-fn statsd(criterion: &mut Criterion) {
-    let line = |index: usize| {
-        let (name, host, value) = (index % 1_000, index % 10, index * 7919 % 1000);
-        let kind = ["c", "ms", "g"][index % 3];
-        format!("api.request.{name}:{value}|{kind}|#service:shop,cluster:main,host:h{host}")
-    };
-    let datagrams: Vec<String> = (0..RECORDS).map(line).collect();
-    let mut group = criterion.benchmark_group("statsd");
-    group.throughput(Throughput::Elements(RECORDS as u64));
-    for (name, lines) in [("alone", 1), ("packed", 20)] {
-        let packed: Vec<String> = datagrams.chunks(lines).map(|lines| lines.join("\n")).collect();
-        let (mut parser, mut aggregator) = (Statsd::default(), aggregator());
-        group.bench_function(format!("parse_and_add/{name}"), |bencher| {
-            bencher.iter(|| {
-                let mut records = Vec::new();
-                for datagram in &packed {
-                    let done = parser.parse(datagram.as_bytes(), 1_000, &mut || 0.5, &mut records);
-                    assert!(done.is_ok());
-                    if records.len() >= 100 {
-                        for record in records.drain(..) {
-                            aggregator.add(record, 1_000);
-                        }
-                    }
-                }
-            });
-        });
-    }
-    group.finish();
-}
-
-criterion_group!(benches, bench, statsd);
+criterion_group!(benches, bench);
 criterion_main!(benches);
