@@ -23,6 +23,20 @@ fn request(case: &str, end_ms: i64, values: &[(f64, Option<(u64, u64)>)]) -> Mes
     cases.messages.remove(0)
 }
 
+/// A gauge and a counter of one name.
+fn two_kinds(case: &str, end_ms: i64) -> Message {
+    let mut body = Vec::new();
+    for kind in [3, 4] {
+        let metric = (kind, "def/purpose".into(), vec![quantity_v2(1.0, None)]);
+        wire::bytes(&mut body, 1, &record_v12(&mut Random::new(0), case, end_ms, &[metric]));
+    }
+    Message { body, ..request(case, end_ms, &[]) }
+}
+
+fn count(all: &[Received], case: &str) -> usize {
+    all.iter().filter(|one| one.dimensions["case"] == case && one.period == "PT1S").count()
+}
+
 async fn received(daemon: &Daemon) -> anyhow::Result<Vec<Received>> {
     daemon.settled().await?.iter().map(|frame| decode(frame)).collect()
 }
@@ -44,13 +58,18 @@ async fn what_the_java_daemon_loses_is_kept() -> anyhow::Result<()> {
 
     // A sample of another unit: Java's worker falls over and starts anew with what comes after it.
     let mixed = request("mixed", now_ms() - 3_600_000, &[(1.0, SECOND), (5.0, None), (2.0, SECOND)]);
-    let mixed = [&mixed];
+    let kinds = two_kinds("kinds", now_ms() - 3_600_000);
+    let mixed = [&mixed, &kinds];
     tokio::try_join!(java.send(&mixed), ours.send(&mixed))?;
     tokio::time::sleep(CLOSED).await;
     let (theirs, own) = tokio::try_join!(received(&java), received(&ours))?;
     ensure!(value(&own, "mixed", "PT1S", "sum")? == Some(3.0), "ours: {own:?}");
     ensure!(value(&own, "mixed", "PT1S", "count")? == Some(2.0), "ours: {own:?}");
     ensure!(value(&theirs, "mixed", "PT1S", "sum")? != Some(3.0), "Java: {theirs:?}");
+
+    // One name as two kinds: Java's sink falls over the second count.
+    ensure!(count(&own, "kinds") == 2, "ours: {own:?}");
+    ensure!(count(&theirs, "kinds") == 0, "Java: {theirs:?}");
 
     // Open buckets at a stop.
     let stopped = request("stopped", now_ms(), &[(1.0, None), (2.0, None)]);
