@@ -1,6 +1,8 @@
 //! All scenarios, in one program so that they run side by side. Each has a server, a folder and ports of its own, and an
 //! end in time.
 
+#[path = "all/access.rs"]
+mod access;
 #[path = "all/agent_push.rs"]
 mod agent_push;
 #[path = "all/archive.rs"]

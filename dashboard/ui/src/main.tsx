@@ -57,6 +57,14 @@ function Login({ done }: { done: () => void }) {
   );
 }
 
+/** Said by a cookie beside the session's, which scripts cannot read. */
+const isLoggedIn = (): boolean => document.cookie.split('; ').includes('tidegate_logged_in=1');
+
+async function logOut(): Promise<void> {
+  await fetch('/logout', { method: 'POST' });
+  location.assign('/login');
+}
+
 const KEYS = [
   ['1 – 4', 'the pages'],
   ['p', 'pause, go on'],
@@ -138,6 +146,7 @@ function App() {
           <span class={`state ${state}`} role="status" title={STATES[state]}>{state}</span>
           <button aria-pressed={paused} onClick={() => setPaused(!paused)}>{paused ? 'Go on' : 'Pause'}</button>
           <button onClick={toggleTheme}>{theme === 'dark' ? 'Light' : 'Dark'}</button>
+          {isLoggedIn() && <button onClick={() => void logOut()}>Log out</button>}
           <button aria-label="Keyboard shortcuts" onClick={() => setHelp(true)}>?</button>
         </header>
         <main key={signedIn}>

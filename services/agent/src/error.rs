@@ -11,6 +11,8 @@ pub enum Error {
     Tenant(String),
     #[error("agent.push.token has characters that a header cannot hold")]
     Token,
+    #[error("agent.push.tls: {0}")]
+    Tls(tidegate_runtime::tls::TlsError),
     #[error("agent.labels: {0:?} is no name of a label")]
     LabelName(String),
     #[error("agent.interval_seconds must be at least 1")]

@@ -27,6 +27,7 @@ use tidegate_access::Secret;
 use tidegate_eventlog::topics::Topics;
 use tidegate_runtime::backoff::Policy;
 use tidegate_runtime::server::ServerMetrics;
+use tidegate_runtime::tls::TlsClientConfig;
 use tidegate_runtime::{Health, Target, TaskError, Tasks};
 use tokio::sync::{Mutex, mpsc};
 
@@ -77,7 +78,7 @@ pub struct CollectConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PushConfig {
-    /// gRPC address of a gateway, `http://HOST:PORT`. Inside `tidegate all` it
+    /// gRPC address of a gateway, `http://HOST:PORT` or `https://HOST:PORT`. Inside `tidegate all` it
     /// is the process's own.
     pub endpoint: String,
     /// Sent as `X-Scope-OrgID` unless empty.
@@ -88,6 +89,7 @@ pub struct PushConfig {
     /// Sent where no file is named.
     #[serde(skip)]
     pub token: Option<Secret>,
+    pub tls: TlsClientConfig,
     pub compression: Compression,
     /// Time for one push, connecting included.
     pub timeout_seconds: u64,
@@ -149,6 +151,7 @@ impl Default for PushConfig {
             tenant: String::new(),
             token_file: None,
             token: None,
+            tls: TlsClientConfig::default(),
             compression: Compression::Zstd,
             timeout_seconds: 10,
             backoff: Policy::default(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_proto::v1::PushResponse;
+use tidegate_runtime::tls::Connector;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::AsciiMetadataValue;
@@ -61,16 +62,21 @@ impl Client {
     pub fn new(config: &PushConfig) -> Result<Self, Error> {
         let invalid = |message: String| Error::Endpoint { endpoint: config.endpoint.clone(), message };
         let endpoint = Endpoint::from_shared(config.endpoint.clone()).map_err(|error| invalid(error.to_string()))?;
-        if endpoint.uri().scheme_str() != Some("http") {
-            return Err(invalid("must be http://HOST:PORT (TLS is not available yet)".into()));
-        }
+        let tls = match endpoint.uri().scheme_str() {
+            Some("http") => None,
+            Some("https") => Some(Connector::new(&config.tls).map_err(Error::Tls)?),
+            _ => return Err(invalid("must be http://HOST:PORT or https://HOST:PORT".into())),
+        };
         let timeout = Duration::from_secs(config.timeout_seconds.max(1));
-        let channel = endpoint
+        let endpoint = endpoint
             .connect_timeout(timeout)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(10))
-            .connect_lazy();
+            .keep_alive_timeout(Duration::from_secs(10));
+        let channel = match tls {
+            None => endpoint.connect_lazy(),
+            Some(connector) => endpoint.connect_with_connector_lazy(connector),
+        };
         let grpc = match config.compression {
             Compression::Zstd => Grpc::new(channel).send_compressed(CompressionEncoding::Zstd),
             Compression::Gzip => Grpc::new(channel).send_compressed(CompressionEncoding::Gzip),

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use ::http::StatusCode;
+use tidegate_access::OverLimit;
 use tidegate_codec::ingest::{DecodeError, DecompressError};
 use tidegate_eventlog::LogError;
 use tidegate_model::TenantError;
@@ -114,6 +115,19 @@ impl From<DecodeError> for Error {
         match error {
             DecodeError::TooLarge { limit_bytes } => Self::BodyTooLarge { limit_bytes },
             other => Self::Malformed(other.to_string()),
+        }
+    }
+}
+
+impl From<OverLimit> for Error {
+    fn from(over: OverLimit) -> Self {
+        let what = over.to_string();
+        match over.retry_after {
+            Some(retry_after) => Self::RateLimited { what, retry_after },
+            None => Self::BatchOverLimit {
+                what: format!("{what}, and this batch alone is larger: send smaller batches"),
+                retry_after: UNAVAILABLE_RETRY,
+            },
         }
     }
 }

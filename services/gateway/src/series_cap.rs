@@ -57,7 +57,7 @@ impl fmt::Display for Full {
 
 /// The active series of one tenant.
 pub struct TenantSeries {
-    cap: u64,
+    cap: AtomicU64,
     all: Arc<All>,
     active: AtomicU64,
     shards: [Mutex<Shard>; SHARDS],
@@ -76,17 +76,19 @@ impl SeriesCap {
         Self { cap, all, tenants: RwLock::new(HashMap::new()), overflow }
     }
 
-    pub fn of(&self, tenant: &TenantId) -> Arc<TenantSeries> {
+    /// The tenant's series; `own` is its own limit, where it has one.
+    pub fn of(&self, tenant: &TenantId, own: Option<u64>) -> Arc<TenantSeries> {
+        let cap = own.unwrap_or(self.cap);
         if let Some(series) = self.tenants.read().get(tenant) {
+            series.cap.store(cap, Ordering::Relaxed);
             return Arc::clone(series);
         }
         let mut tenants = self.tenants.write();
         if tenants.len() >= MAX_TENANTS {
             return Arc::clone(&self.overflow);
         }
-        let series = tenants
-            .entry(tenant.clone())
-            .or_insert_with(|| Arc::new(TenantSeries::new(self.cap, Arc::clone(&self.all))));
+        let series =
+            tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(TenantSeries::new(cap, Arc::clone(&self.all))));
         Arc::clone(series)
     }
 
@@ -108,11 +110,16 @@ impl SeriesCap {
 
 impl TenantSeries {
     fn new(cap: u64, all: Arc<All>) -> Self {
-        Self { cap, all, active: AtomicU64::new(0), shards: Default::default() }
+        Self { cap: AtomicU64::new(cap), all, active: AtomicU64::new(0), shards: Default::default() }
     }
 
-    fn active(&self) -> u64 {
+    pub fn active(&self) -> u64 {
         self.active.load(Ordering::Relaxed)
+    }
+
+    /// 0 = none.
+    pub fn cap(&self) -> u64 {
+        self.cap.load(Ordering::Relaxed)
     }
 
     /// Lets a series in if it is active or there is room.
@@ -121,7 +128,7 @@ impl TenantSeries {
     /// Which cap is reached.
     #[inline]
     pub fn admit(&self, id: MetricId) -> Result<(), Full> {
-        if self.cap == 0 && self.all.cap == 0 {
+        if self.cap() == 0 && self.all.cap == 0 {
             return Ok(());
         }
         // Shard and slot come from different bits; ids are hashes already.
@@ -140,8 +147,9 @@ impl TenantSeries {
     }
 
     fn take_room(&self) -> Result<(), Full> {
-        if !grow(&self.active, self.cap) {
-            return Err(Full::Tenant { cap: self.cap });
+        let cap = self.cap();
+        if !grow(&self.active, cap) {
+            return Err(Full::Tenant { cap });
         }
         if !grow(&self.all.active, self.all.cap) {
             self.active.fetch_sub(1, Ordering::Relaxed);

@@ -12,7 +12,7 @@ use tidegate_runtime::Budget;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Cause};
 use crate::batch::{Batch, Identity, Outcome, Parts, Rules, Writers};
 use crate::body::{Body, BodyRules};
 use crate::caller::Caller;
@@ -140,6 +140,9 @@ impl Gateway {
         drop(request.body);
         let Parts { parts, outcome, new_metadata } = parts;
         self.clients.samples(&request.caller.client, outcome.received())?;
+        if let Some(tenant) = &request.caller.limits {
+            tenant.samples(outcome.received())?;
+        }
         self.producer.submit(parts).await?;
         self.metadata.insert(&new_metadata);
         self.metrics.samples(request.protocol, body_bytes, &outcome);
@@ -157,11 +160,22 @@ impl Gateway {
         let Workspace { scratch, writers, body } = workspace;
         let body = ingest::decompress(request.encoding, request.body.bytes(), self.limits.max_body_bytes, body)?;
         let tenant = request.caller.tenant.clone();
+        let limits = request.caller.limits.clone();
+        let cap = self.series.of(&tenant, limits.as_ref().and_then(|limits| limits.limits().active_series));
+        let tell = |parts: Parts, bytes: usize| {
+            if let Some(limits) = &limits {
+                limits.set_active_series(cap.active());
+                if parts.outcome.rejected_by_cause[Cause::SeriesLimit as usize] > 0 {
+                    limits.over("active_series", cap.cap(), None);
+                }
+            }
+            Ok((parts, bytes))
+        };
         let rules = Rules {
             tenant: &tenant,
             times: self.admission.times((self.clock)()),
             admission: &self.admission,
-            cap: self.series.of(&tenant),
+            cap: Arc::clone(&cap),
             sent_metadata: &self.metadata,
         };
         let key = request.idempotency_key.map(|key| ContentHash::of_key(&tenant, key));
@@ -177,7 +191,7 @@ impl Gateway {
             let identity = push.header.session.map_or(identity, of_session);
             let mut batch = Batch::new(rules, &identity, writers);
             push.decode(scratch, &mut batch)?;
-            return Ok((batch.finish(identity, unique), body.len()));
+            return tell(batch.finish(identity, unique), body.len());
         }
         let mut batch = Batch::new(rules, &identity, writers);
         match request.protocol {
@@ -189,7 +203,7 @@ impl Gateway {
                 self.decode_otlp(body, otlp::Format::Protobuf, scratch, &mut batch)?;
             }
         }
-        Ok((batch.finish(identity, unique), body.len()))
+        tell(batch.finish(identity, unique), body.len())
     }
 
     fn decode_otlp(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use tidegate_access::OverLimit;
 use tidegate_codec::stored::StoredError;
 use tidegate_coldstore::ArchiveError;
 use tidegate_eventlog::LogError;
@@ -60,6 +61,8 @@ pub enum Error {
     TooManyStreams { limit: usize },
     #[error("the tenant streams {limit} different expressions, which is the limit")]
     TooManySubjects { limit: usize },
+    #[error("{0}")]
+    OverLimit(#[from] OverLimit),
     #[error("all {limit} places for streams are taken; try again")]
     AllStreamsTaken { limit: usize },
     #[error("queries are not ready yet: {0}")]
@@ -136,7 +139,10 @@ impl Error {
             | Self::TooManyWindows { .. }
             | Self::AnswerTooLarge { .. }
             | Self::Evaluation(_) => Kind::Execution,
-            Self::TooManyStreams { .. } | Self::TooManySubjects { .. } | Self::TenantBusy { .. } => Kind::Limit,
+            Self::OverLimit(_)
+            | Self::TooManyStreams { .. }
+            | Self::TooManySubjects { .. }
+            | Self::TenantBusy { .. } => Kind::Limit,
             Self::Timeout { .. } => Kind::Timeout,
             Self::Busy { .. }
             | Self::MemoryTaken
@@ -159,7 +165,8 @@ impl Error {
 
     /// Worth trying again with the same request.
     pub(crate) fn is_temporary(&self) -> bool {
-        matches!(self.kind(), Kind::Unavailable | Kind::Timeout) || matches!(self, Self::TenantBusy { .. })
+        matches!(self.kind(), Kind::Unavailable | Kind::Timeout)
+            || matches!(self, Self::TenantBusy { .. } | Self::OverLimit(_))
     }
 
     /// The body of the answer, also sent as a stream's `failure` event.

@@ -74,6 +74,8 @@ pub(crate) struct Task {
     pub range: Range,
     pub cut: Cut,
     pub timeout: Duration,
+    /// The tenant's own limit, where it has one.
+    pub max_samples: Option<u64>,
 }
 
 impl Query {
@@ -207,7 +209,7 @@ impl Query {
         let flag = abandoned.0.clone();
         let limits = Limits {
             max_series: self.config.max_series,
-            max_samples: self.config.max_samples,
+            max_samples: task.max_samples.unwrap_or(u64::MAX).min(self.config.max_samples),
             max_steps: self.config.max_points,
             max_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             expired: Arc::new(move || flag.load(Ordering::Relaxed) || Instant::now() >= deadline),

@@ -29,9 +29,11 @@ pub(crate) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let subscription = subscription(&query, &ask)?;
     let Subscription { tenant, expr, step_ms, settle_ms, .. } = &subscription;
     let place = Place::take(&query, tenant, expr.clone(), [*step_ms, *settle_ms])?;
+    let held = ask.principal.as_ref().map(|principal| principal.tenant.stream()).transpose()?;
     let heartbeat = Duration::from_millis(query.config.stream_heartbeat_ms);
     let live = Stream::new(place, &subscription);
-    let messages = stream::unfold(live, |mut live| async move { Some((live.next().await?, live)) });
+    let messages =
+        stream::unfold((live, held), |(mut live, held)| async move { Some((live.next().await?, (live, held))) });
     let events = Events::new(messages.boxed(), query.unsent.clone(), heartbeat);
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();

@@ -55,6 +55,7 @@ pub static TABLE: &[Rule] = &[
     // Names of others.
     any("/api/v1/status/tenants", ADMIN),
     any("/api/v1/stream", READ),
+    any("/api/v1/tenant/usage", READ),
     any("/admin/verify", ADMIN),
 ];
 

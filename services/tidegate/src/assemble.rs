@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use prometheus_client::registry::Registry;
-use tidegate_access::{Guard, Role, login_router};
+use tidegate_access::{Guard, Role, login_router, usage_router};
 use tidegate_agent::OwnRegistry;
 use tidegate_eventlog::wall_clock;
 use tidegate_kafka::KafkaTopics;
@@ -65,6 +65,9 @@ pub async fn targets(
     if let Adapters { store: Some(store), archive: Some(archive), .. } = &adapters {
         assembly.http = verify::router(store.clone(), archive.clone(), config);
     }
+    if guard.is_some() {
+        assembly.http = std::mem::take(&mut assembly.http).merge(usage_router());
+    }
     for spec in TABLE.iter().rev().filter(|spec| selection.contains(spec.name) && !spec.needs.is_empty()) {
         on_adapters(spec.name, config, adapters.clone(), guard, shared, &mut assembly).await?;
     }
@@ -73,7 +76,7 @@ pub async fn targets(
         let folder = data_dir.context("the agent has no data folder")?.path();
         let topics = Some(Arc::new(KafkaTopics) as _);
         let built = tidegate_agent::build(config, folder, registry, own.clone(), health, failures.clone(), topics);
-        let built = starting_on(background, built).await;
+        let built = Box::pin(starting_on(background, built)).await;
         assembly.add(built.context("starting the agent")?);
     }
     assembly.targets.reverse();
@@ -110,7 +113,7 @@ async fn on_adapters(
             assembly.add(built.context("starting query")?);
             assembly.http = std::mem::take(&mut assembly.http).merge(tidegate_dashboard::router());
             if let Some(guard) = guard {
-                let login = login_router(guard.clone(), false);
+                let login = login_router(guard.clone(), !config.http.tls.is_empty());
                 assembly.http = std::mem::take(&mut assembly.http).merge(login);
             }
         }
@@ -151,7 +154,15 @@ fn agent_config(
         Selection::All if agent.enabled => {
             // It reads its host only: ports of pipelines are for a process of their own.
             agent.pipelines = None;
-            agent.push.endpoint = format!("http://{}", reachable(config.grpc.listen));
+            let address = reachable(config.grpc.listen);
+            agent.push.endpoint = match &config.grpc_tls().certificate_path {
+                None => format!("http://{address}"),
+                Some(path) => {
+                    // Itself, whatever the certificate calls it.
+                    agent.push.tls.pinned_certificate_path = Some(path.clone());
+                    format!("https://{address}")
+                }
+            };
             if let (Some(guard), None) = (guard, &agent.push.token_file) {
                 let tenant = match agent.push.tenant.as_str() {
                     "" => TenantId::default(),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 /// Where this process is reached.
 pub struct Places<'a> {
+    pub scheme: &'static str,
     pub http: SocketAddr,
     pub grpc: SocketAddr,
     pub data_dir: &'a Path,
@@ -12,7 +13,7 @@ pub struct Places<'a> {
 
 /// A few lines: where to look, where to push, what to try.
 pub fn text(places: &Places<'_>, version: &str) -> String {
-    let http = format!("http://{}", reachable(places.http));
+    let http = format!("{}://{}", places.scheme, reachable(places.http));
     let grpc = reachable(places.grpc);
     let data = places.data_dir.display();
     format!(
@@ -52,6 +53,7 @@ mod tests {
     #[test]
     fn addresses_can_be_connected_to() {
         let places = Places {
+            scheme: "http",
             http: "0.0.0.0:9470".parse().expect("an address"),
             grpc: "[::]:4317".parse().expect("an address"),
             data_dir: Path::new("./data"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tidegate_runtime::server::Limits;
 use tidegate_runtime::telemetry;
+use tidegate_runtime::tls::TlsServerConfig;
 
 use crate::adapters::{ArchiveConfig, LogConfig, Place, QUIET, StoreConfig, place};
 use crate::targets::Need;
@@ -37,6 +38,7 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     pub listen: SocketAddr,
+    pub tls: TlsServerConfig,
     pub limits: Limits,
 }
 
@@ -45,6 +47,8 @@ pub struct Http {
 #[serde(default, deny_unknown_fields)]
 pub struct Grpc {
     pub listen: SocketAddr,
+    /// Where nothing is given, the HTTP port's.
+    pub tls: TlsServerConfig,
     pub limits: Limits,
 }
 
@@ -78,6 +82,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Of the gRPC port.
+    pub fn grpc_tls(&self) -> &TlsServerConfig {
+        if self.grpc.tls.is_empty() { &self.http.tls } else { &self.grpc.tls }
+    }
+
     /// Partitions of the log; those recorded in the store go before it.
     pub fn partitions(&self) -> u16 {
         match place(self, Need::Log) {
@@ -89,13 +98,21 @@ impl Config {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9470)), limits: Limits::default() }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9470)),
+            tls: TlsServerConfig::default(),
+            limits: Limits::default(),
+        }
     }
 }
 
 impl Default for Grpc {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4317)), limits: Limits::default() }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4317)),
+            tls: TlsServerConfig::default(),
+            limits: Limits::default(),
+        }
     }
 }
 

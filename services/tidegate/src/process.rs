@@ -17,6 +17,7 @@ use tidegate_runtime::failpoint::Failpoint;
 use tidegate_runtime::server::{self, ListenError, Protocol, Security, Server, ServerMetrics};
 use tidegate_runtime::shutdown::{self, Signals};
 use tidegate_runtime::telemetry::Shape;
+use tidegate_runtime::tls::Tls;
 use tidegate_runtime::{Health, Target, TaskError, Tasks, admin, process_metrics};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -63,6 +64,7 @@ pub async fn run(
     process_metrics::register(&mut shared.registry);
     let metrics = ServerMetrics::register(&mut shared.registry);
     let guard = access::guard(&config, &mut shared.registry)?;
+    let doors = Doors::load(&config, guard.clone())?;
     let assembly = tokio::select! {
         built = assemble::targets(selection, &config, data_dir.as_ref(), guard.as_ref(), &mut shared) => built?,
         // Opening a large folder takes a while; nothing is served yet.
@@ -76,7 +78,7 @@ pub async fn run(
     let http = http.fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the API is below /api/v1/\n") });
     let grpc = grpc.map(tonic::service::Routes::into_axum_router);
     announce(selection, &config, &ports, data_dir.as_ref(), logs);
-    let mut servers = serve(ports, http, grpc, &config, metrics, guard, failures);
+    let mut servers = serve(ports, http, grpc, &config, metrics, doors, failures);
     let lost = adapters.clone().failed();
     servers.spawn("adapters", |cancel| async move {
         tokio::select! {
@@ -131,10 +133,43 @@ impl Ports {
     }
 }
 
+/// Who may use the ports, and what these show.
+struct Doors {
+    guard: Option<Guard>,
+    http: Option<Tls>,
+    grpc: Option<Tls>,
+}
+
+impl Doors {
+    fn load(config: &Config, guard: Option<Guard>) -> anyhow::Result<Self> {
+        let http = Tls::load(&config.http.tls, Protocol::Http).context("http.tls")?;
+        let grpc = Tls::load(config.grpc_tls(), Protocol::Grpc);
+        Ok(Self { guard, http, grpc: grpc.context("grpc.tls, or http.tls where it says nothing")? })
+    }
+
+    fn security(&self, tls: &Option<Tls>) -> Security {
+        Security { guard: self.guard.clone(), tls: tls.clone() }
+    }
+
+    /// Looks for changes of the files.
+    fn watch(self, tasks: &mut Tasks) {
+        if let Some(guard) = self.guard {
+            tasks.spawn("tokens", |cancel| guard.keep_reading(cancel));
+        }
+        if let Some(tls) = self.http {
+            tasks.spawn("http-certificates", |cancel| tls.keep_reading(cancel));
+        }
+        if let Some(tls) = self.grpc {
+            tasks.spawn("grpc-certificates", |cancel| tls.keep_reading(cancel));
+        }
+    }
+}
+
 fn announce(selection: Selection, config: &Config, ports: &Ports, data_dir: Option<&DataDir>, logs: Shape) {
     let (http, grpc) = (config.http.listen, ports.grpc.as_ref().map(|_| config.grpc.listen));
     if logs == Shape::Text && selection == Selection::All {
-        let places = Places { http, grpc: config.grpc.listen, data_dir: &config.data_dir };
+        let scheme = if config.http.tls.is_empty() { "http" } else { "https" };
+        let places = Places { scheme, http, grpc: config.grpc.listen, data_dir: &config.data_dir };
         // Who closed standard output does not want to read it.
         std::io::stdout().write_all(banner::text(&places, VERSION).as_bytes()).ok();
     } else {
@@ -150,7 +185,7 @@ fn serve(
     grpc: Option<Router>,
     config: &Config,
     metrics: ServerMetrics,
-    guard: Option<Guard>,
+    doors: Doors,
     failures: mpsc::Sender<TaskError>,
 ) -> Tasks {
     let mut servers = Tasks::new(failures);
@@ -161,16 +196,15 @@ fn serve(
         limits: config.http.limits.clone(),
         metrics: metrics.clone(),
     };
-    let security = Security { guard: guard.clone(), tls: None };
-    servers.spawn("http", |cancel| server.serve_with(security.clone(), cancel));
+    let security = doors.security(&doors.http);
+    servers.spawn("http", |cancel| server.serve_with(security, cancel));
     if let (Some(listener), Some(router)) = (ports.grpc, grpc) {
         let limits = config.grpc.limits.clone();
         let server = Server { listener, protocol: Protocol::Grpc, router, limits, metrics };
+        let security = doors.security(&doors.grpc);
         servers.spawn("grpc", |cancel| server.serve_with(security, cancel));
     }
-    if let Some(guard) = guard {
-        servers.spawn("tokens", |cancel| guard.keep_reading(cancel));
-    }
+    doors.watch(&mut servers);
     servers
 }
 

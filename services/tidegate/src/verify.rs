@@ -73,6 +73,12 @@ async fn recount(
 
 /// A recount takes as long as there is data; only the connection has a limit.
 async fn ask(address: SocketAddr, config: &Config) -> anyhow::Result<Report> {
+    if !config.http.tls.is_empty() {
+        bail!(
+            "the folder is in use by a process whose port has TLS: POST https://{}{ROUTE} recounts",
+            reachable(address)
+        );
+    }
     let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy().build()?;
     let url = format!("http://{}{ROUTE}", reachable(address));
     let asking = || format!("asking the process that uses the folder, at {url}");

@@ -35,7 +35,7 @@ impl Fixture {
             tenant: &self.tenant,
             times: self.admission.times(now_ms),
             admission: &self.admission,
-            cap: self.cap.of(&self.tenant),
+            cap: self.cap.of(&self.tenant, None),
             sent_metadata: &self.sent,
         };
         let mut batch = Batch::new(rules, &Identity::Content, &mut self.writers);

@@ -105,6 +105,7 @@ impl<M: Method> Unary<M> {
 
     async fn receive(&self, request: Request<Body>) -> Result<service::Request<'static>, Error> {
         let caller = Caller::of(request.headers(), request.extensions())?;
+        caller.count()?;
         let named = message::encoding(request.headers())?;
         let mut body = body::read(request.into_body(), &self.rules).await.map_err(|error| match error {
             Error::BodyTooLarge { .. } => Error::BodyTooLarge { limit_bytes: self.gateway.bodies.max_bytes },

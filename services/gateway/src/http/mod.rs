@@ -53,6 +53,7 @@ fn caller(request: &Request) -> Result<Caller, Error> {
 
 async fn receive(gateway: &Gateway, request: Request) -> Result<Received, Error> {
     let caller = caller(&request)?;
+    caller.count()?;
     let (parts, body) = request.into_parts();
     let limit_bytes = gateway.bodies.max_bytes;
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::{HOST, ORIGIN};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
@@ -146,6 +146,8 @@ impl Guard {
     pub fn admit<B>(&self, request: &mut Request<B>, peer: Option<SocketAddr>) -> Result<Admitted, Refusal> {
         let need = match rules::need(self.0.rules, request.method(), request.uri().path()) {
             Need::Metrics => self.0.metrics_need,
+            // A browser asks so, without a token, whether it may ask with one.
+            _ if is_preflight(request.method(), request.headers()) => Need::Nothing,
             need => need,
         };
         let Need::Role(role) = need else {
@@ -257,6 +259,10 @@ impl Admitted {
             guard.tell(&token, method.as_str(), &path, peer, status);
         }
     }
+}
+
+fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Whether a page of this very server sent the request, as browsers say: by

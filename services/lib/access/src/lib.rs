@@ -16,6 +16,7 @@ mod reload;
 mod rules;
 mod secret;
 mod tenant;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ pub use refusal::Refusal;
 pub use rules::{Need, Role, Rule};
 pub use secret::{Digest, Secret, SecretError};
 pub use tenant::{Held, OverLimit, Tenant, TenantLimits, Usage};
+pub use usage::router as usage_router;
 
 /// Section `auth` of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,7 @@ use crate::rules::Role;
 
 pub const LOGIN: &str = "/login";
 pub const LOGOUT: &str = "/logout";
+const MARKER_COOKIE: &str = "tidegate_logged_in";
 const LIFETIME_SECONDS: u32 = 12 * 3_600;
 const MAX_FORM_BYTES: usize = 4 << 10;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; \
@@ -81,16 +82,21 @@ async fn log_out(State(login): State<Login>, request: Request) -> Response {
 }
 
 impl Login {
+    /// Beside the session's cookie goes one that tells the page that there is
+    /// something to log out of.
     fn send_to(&self, path: &'static str, token: &str, lifetime_seconds: u32) -> Response {
         let cookie = format!(
             "{SESSION_COOKIE}={token}; Path=/; Max-Age={lifetime_seconds}; HttpOnly; SameSite=Strict{}",
             self.secure
         );
+        let marker = format!("{MARKER_COOKIE}=1; Path=/; Max-Age={lifetime_seconds}; SameSite=Strict{}", self.secure);
+        let Ok(marker) = HeaderValue::from_str(&marker) else { return StatusCode::BAD_REQUEST.into_response() };
         // What is a token stands in a header.
         let Ok(mut cookie) = HeaderValue::from_str(&cookie) else { return StatusCode::BAD_REQUEST.into_response() };
         cookie.set_sensitive(true);
         let mut response = (StatusCode::SEE_OTHER, [(LOCATION, path), (CACHE_CONTROL, "no-store")]).into_response();
-        response.headers_mut().insert(SET_COOKIE, cookie);
+        response.headers_mut().append(SET_COOKIE, cookie);
+        response.headers_mut().append(SET_COOKIE, marker);
         response
     }
 }

@@ -13,6 +13,7 @@ pub mod server;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;
+pub mod tls;
 
 pub use budget::{Budget, Exhausted, Reservation};
 pub use health::{Health, Part};

@@ -27,6 +27,8 @@ pub use body::BodyError;
 use connection::Connection;
 use tidegate_access::Guard;
 
+use crate::tls::Tls;
+
 /// What clients of a port may hold, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -76,7 +78,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Protocol::Http => "http",
             Protocol::Grpc => "grpc",
@@ -144,7 +146,7 @@ pub struct Security {
     /// Asked before any route sees a request; without one all are let in.
     pub guard: Option<Guard>,
     /// Without it all is in the clear.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Tls>,
 }
 
 /// A port about to be served.
@@ -172,7 +174,7 @@ impl Server {
     /// # Errors
     /// None today; the type fits `Tasks::spawn`.
     pub async fn serve_tls(self, tls: TlsAcceptor, cancel: CancellationToken) -> Result<(), Infallible> {
-        self.serve_with(Security { tls: Some(tls), guard: None }, cancel).await
+        self.serve_with(Security { tls: Some(tls.into()), guard: None }, cancel).await
     }
 
     /// As [`Server::serve`], to those whom `security` lets in.

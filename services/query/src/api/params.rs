@@ -8,8 +8,9 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
+use tidegate_access::{Held, Principal, Role};
 use tidegate_model::TenantId;
-use tidegate_promql::{Expr, Matcher};
+use tidegate_promql::{EvalError, Expr, Matcher};
 
 use super::body;
 use super::times::{parse_duration_ms, parse_time_ms};
@@ -21,6 +22,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub(crate) struct Ask {
     pub tenant: TenantId,
     pub headers: HeaderMap,
+    /// Whose token it shows; `None` where no tokens are asked for.
+    pub principal: Option<Principal>,
     /// The variable part of the path.
     pub name: Option<String>,
     pairs: Vec<(String, String)>,
@@ -34,11 +37,36 @@ impl Ask {
             Err(error) => return Err(Error::Request(error.to_string())),
         };
         let (parts, body) = request.into_parts();
+        let principal = parts.extensions.get::<Principal>().cloned();
+        if let Some(principal) = &principal {
+            principal.tenant.request()?;
+        }
         let body = body::read(&parts.headers, body, max_bytes).await?;
         let mut pairs = form(&parts, &body)?;
         pairs.append(&mut parse_pairs(parts.uri.query().unwrap_or_default().as_bytes())?);
         let tenant = tenant(&parts.headers)?;
-        Ok(Self { tenant, headers: parts.headers, name, pairs })
+        Ok(Self { tenant, headers: parts.headers, principal, name, pairs })
+    }
+
+    /// Whether it may know of other tenants: where tokens are asked for, with
+    /// the role admin.
+    pub fn sees_all_tenants(&self) -> bool {
+        self.principal.as_ref().is_none_or(|principal| principal.token.has(Role::Admin))
+    }
+
+    /// The tenant's place among its queries, and what one of them may read.
+    pub fn begin_query(&self) -> Result<(Option<Held>, Option<u64>), Error> {
+        let Some(Principal { tenant, .. }) = &self.principal else { return Ok((None, None)) };
+        Ok((Some(tenant.query()?), tenant.limits().samples_per_query))
+    }
+
+    /// Counts a query that its tenant's own limit of samples ended.
+    pub fn tell_limit(&self, error: &Error, max_samples: Option<u64>) {
+        if let (Some(principal), Some(limit), Error::Evaluation(EvalError::TooManySamples { .. })) =
+            (&self.principal, max_samples, error)
+        {
+            principal.tenant.over("samples_per_query", limit, None);
+        }
     }
 
     /// The first value of a parameter; an empty one counts as not given.

@@ -1,7 +1,8 @@
 //! `status/pipeline`: how far each partition has come, what the ledger counted
 //! hour by hour, and what of that the archive has. It is read from the log and
 //! the store that all targets share, so any process can tell; and it is of all
-//! tenants together. `status/tenants`: who they are.
+//! tenants together: a token without the role admin gets the partitions only.
+//! `status/tenants`: who they are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
         None => HOURS,
     };
     let state = query.pipeline.get(&query).await?;
+    // What was counted hour by hour is of all tenants together.
+    let limit = if ask.sees_all_tenants() { limit } else { 0 };
     let write = |json: &mut Json| {
         json.raw(r#"{"partitions":["#);
         json.list(&state.partitions, Json::partition);

@@ -18,8 +18,11 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let limit = ask.limit("limit")?;
     let explain = ask.flag("explain")?;
     let range = Range { start_ms: time_ms, end_ms: time_ms, step_ms: 0 };
-    let task = Task { purpose: Purpose::Query, tenant: ask.tenant, expr, range, cut: Cut::None, timeout };
-    let (mut evaluated, took) = query.run_explained(task).await?;
+    let (_held, max_samples) = ask.begin_query()?;
+    let tenant = ask.tenant.clone();
+    let task = Task { purpose: Purpose::Query, tenant, expr, range, cut: Cut::None, timeout, max_samples };
+    let ran = query.run_explained(task).await;
+    let (mut evaluated, took) = ran.inspect_err(|error| ask.tell_limit(error, max_samples))?;
     if truncate(&mut evaluated.value, limit) {
         evaluated.warnings.push(super::TRUNCATED.into());
     }

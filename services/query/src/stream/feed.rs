@@ -181,6 +181,7 @@ impl Feed {
                 range: Range { start_ms: step_ms, end_ms: step_ms, step_ms: 0 },
                 cut: Cut::StartsBefore(step_ms),
                 timeout: query.config.timeout(),
+                max_samples: None,
             };
             query.metrics.stream_evaluations.inc();
             match query.run(task).await {

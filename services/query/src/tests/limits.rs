@@ -24,6 +24,7 @@ fn task(query: &str, tenant: &TenantId) -> Task {
         range: Range { start_ms: BASE_MS, end_ms: BASE_MS, step_ms: 0 },
         cut: Cut::None,
         timeout: Duration::from_secs(60),
+        max_samples: None,
     }
 }
 

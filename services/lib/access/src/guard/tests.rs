@@ -146,6 +146,16 @@ fn a_cookie_alone_changes_nothing_for_another_site() {
 }
 
 #[test]
+fn a_browser_may_ask_whether_it_may_ask() {
+    let guard = guard();
+    let options = |path: &str| Request::options(path).header("access-control-request-method", "GET");
+    let mut request = options("/read").header("X-Scope-OrgID", "one").body(()).expect("a request");
+    assert!(guard.admit(&mut request, None).is_ok() && request.headers().get("x-scope-orgid").is_none());
+    let mut bare = Request::options("/read").body(()).expect("a request");
+    assert_eq!(guard.admit(&mut bare, None).err(), Some(Refusal::Missing));
+}
+
+#[test]
 fn issued_tokens_outlive_the_file() {
     let guard = guard();
     let secret = guard.issue("inside", TenantId::new("mine").expect("a name"), Role::Push).expect("random");

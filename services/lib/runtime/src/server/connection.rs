@@ -106,7 +106,7 @@ impl Connection {
         stream.set_nodelay(true).ok();
         let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
         let ended = match &self.security.tls {
-            Some(tls) => self.run_tls(tls, stream, info).await,
+            Some(tls) => self.run_tls(&tls.acceptor(), stream, info).await,
             None => self.run_clear(stream, info).await,
         };
         if let Err(error) = ended {

@@ -1,0 +1,389 @@
+//! Tokens, tenants and limits, as clients meet them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use reqwest::{Client, Method, Response};
+use tidegate_testkit::{Series, Server, binary, eventually, now_ms, push, remote_write};
+
+use crate::support::SEEN_LIMIT;
+
+const LIMIT: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A server that asks for tokens, and the file that has them.
+struct Guarded {
+    server: Server,
+    file: PathBuf,
+    entries: Vec<(String, String)>,
+    tenants: String,
+    tokens: Vec<String>,
+    client: Client,
+    folder: tempfile::TempDir,
+}
+
+impl Guarded {
+    async fn start(tenants: &str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("tokens.yaml");
+        std::fs::write(&file, format!("tokens: []\n{tenants}"))?;
+        let mut options = Server::quiet_options()
+            .set("auth.tokens_file", file.display())
+            .set("log.level", "debug,hyper=info,h2=info");
+        for (key, value) in settings {
+            options = options.set(key, value);
+        }
+        let server = options.start().await?;
+        let (tenants, client) =
+            (tenants.to_owned(), Client::builder().redirect(reqwest::redirect::Policy::none()).build()?);
+        Ok(Self { server, file, entries: Vec::new(), tenants, tokens: Vec::new(), client, folder })
+    }
+
+    /// A token as `tidegate token new` makes it, once it is let in.
+    async fn token(&mut self, tenant: &str, role: &str) -> anyhow::Result<String> {
+        let name = format!("{tenant}-{role}-{}", self.tokens.len());
+        let arguments = ["token", "new", "--tenant", tenant, "--role", role, "--name", &name];
+        let output = Command::new(binary::tidegate()?).args(arguments).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let (token, entry) = text.split_once("\n\n").with_context(|| text.clone())?;
+        self.entries.push((token.to_owned(), entry.to_owned()));
+        self.write()?;
+        self.tokens.push(token.to_owned());
+        let path = if role == "admin" { "/nothing" } else { "/metrics" };
+        let method = if role == "push" { Method::POST } else { Method::GET };
+        let path = if role == "read" { "/api/v1/labels" } else { path };
+        eventually("the token is let in", LIMIT, PAUSE, async || {
+            let status = self.ask(method.clone(), path, Some(token)).await?.status();
+            ensure!(status != 401, "{status}");
+            Ok(Some(()))
+        })
+        .await?;
+        Ok(token.to_owned())
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
+        let entries: String = self.entries.iter().map(|(_, entry)| entry.as_str()).collect();
+        Ok(std::fs::write(&self.file, format!("{}tokens:\n{entries}", self.tenants))?)
+    }
+
+    async fn ask(&self, method: Method, path: &str, token: Option<&str>) -> anyhow::Result<Response> {
+        let mut request = self.client.request(method, format!("{}{path}", self.server.http_url()));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        Ok(request.send().await?)
+    }
+
+    async fn push(&self, token: &str, series: &[Series]) -> anyhow::Result<Response> {
+        let request = self.client.post(format!("{}/api/v1/write", self.server.http_url())).bearer_auth(token);
+        let body = remote_write::snappy(&remote_write::Version::V1.encode(series))?;
+        Ok(request.header("content-encoding", "snappy").body(body).send().await?)
+    }
+
+    /// That nothing the process has written holds a token.
+    fn told_no_secret(&self) -> anyhow::Result<()> {
+        let output = self.server.output();
+        for token in &self.tokens {
+            ensure!(!output.contains(token.as_str()), "a token is in the log");
+        }
+        ensure!(!output.contains("tdg_"), "a token is in the log");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn each_route_asks_for_its_role() -> anyhow::Result<()> {
+    let mut guarded = Guarded::start("", &[]).await?;
+    let pusher = guarded.token("one", "push").await?;
+    let read = guarded.token("one", "read").await?;
+    let admin = guarded.token("ops", "admin").await?;
+    let (get, post) = (Method::GET, Method::POST);
+    for (method, path, right) in [
+        (&post, "/api/v1/write", &pusher),
+        (&post, "/v1/metrics", &pusher),
+        (&post, "/metrics", &pusher),
+        (&get, "/", &read),
+        (&get, "/api/v1/query?query=1", &read),
+        (&post, "/api/v1/query?query=1", &read),
+        (&get, "/api/v1/query_range", &read),
+        (&get, "/api/v1/series", &read),
+        (&get, "/api/v1/labels", &read),
+        (&get, "/api/v1/label/job/values", &read),
+        (&get, "/api/v1/metadata", &read),
+        (&get, "/api/v1/status/tsdb", &read),
+        (&get, "/api/v1/status/config", &read),
+        (&get, "/api/v1/status/pipeline", &read),
+        (&get, "/api/v1/tenant/usage", &read),
+        (&get, "/api/v1/status/tenants", &admin),
+        (&get, "/api/v1/stream", &read),
+        (&post, "/admin/verify", &admin),
+        (&get, "/no/such/route", &admin),
+    ] {
+        for token in [None, Some("tdg_nobody")] {
+            let status = guarded.ask(method.clone(), path, token).await?.status();
+            ensure!(status == 401, "{method} {path} with {token:?} gives {status}");
+        }
+        for token in [&pusher, &read, &admin] {
+            let status = guarded.ask(method.clone(), path, Some(token)).await?.status().as_u16();
+            ensure!((token != right) == (status == 403) && status != 401, "{method} {path} gives {status}");
+        }
+    }
+    let mut stranger = push::Agent::new(&guarded.server.grpc_url(), [1; 16], "stranger")?;
+    let batch = stranger.batch(&[Series::new("strange", &[]).at(now_ms(), 1.0)]);
+    let refused = stranger.send(batch).await.err().context("a push without a token is taken")?;
+    ensure!(refused.code() == tonic::Code::Unauthenticated, "{refused}");
+    for path in ["/livez", "/readyz", "/metrics", "/login"] {
+        let status = guarded.ask(Method::GET, path, None).await?.status();
+        ensure!(status == 200, "{path} gives {status}");
+    }
+    let basic =
+        guarded.client.get(format!("{}/api/v1/labels", guarded.server.http_url())).basic_auth("grafana", Some(&read));
+    ensure!(basic.send().await?.status() == 200, "Basic is not understood");
+
+    let verify = |token: &Path| {
+        let mut command = Command::new(binary::tidegate()?);
+        command.args(["verify", "--data-dir"]).arg(guarded.server.data_dir());
+        command.arg("--set").arg(format!("auth.command_token_file={}", token.display()));
+        Ok::<_, anyhow::Error>(command.output()?)
+    };
+    let (good, bad) = (guarded.folder.path().join("good"), guarded.folder.path().join("bad"));
+    std::fs::write(&good, &admin)?;
+    std::fs::write(&bad, &read)?;
+    ensure!(verify(&good)?.status.success(), "verify with a token of admin");
+    let refused = String::from_utf8(verify(&bad)?.stderr)?;
+    ensure!(refused.contains("auth.command_token_file names a file with a token of role admin"), "{refused}");
+
+    let output = guarded.server.output();
+    ensure!(output.contains("\"target\":\"audit\""), "no audit line in {output:.2000}");
+    let done = output.lines().find(|line| line.contains("/admin/verify") && line.contains("\"outcome\":\"done\""));
+    ensure!(done.is_some_and(|line| line.contains("ops-admin")), "who recounted is not told: {done:?}");
+    guarded.told_no_secret()
+}
+
+/// Everything that can be asked, in many forms: of one tenant nothing is in the answers to the other, whatever it tries.
+#[tokio::test]
+async fn a_tenant_sees_nothing_of_another() -> anyhow::Result<()> {
+    let mut guarded = Guarded::start("", &[]).await?;
+    let (mut push, mut read) = (Vec::new(), Vec::new());
+    for tenant in ["yaaa", "ybbb"] {
+        push.push(guarded.token(tenant, "push").await?);
+        read.push(guarded.token(tenant, "read").await?);
+    }
+    for (token, mark) in push.iter().zip(["xaaa", "xbbb"]) {
+        let both = Series::new("shared", &[(mark, mark), ("job", mark)]).at(now_ms(), 1.0);
+        let own = Series::new(&format!("{mark}_total"), &[("instance", mark)]).at(now_ms(), 2.0);
+        let status = guarded.push(token, &[both, own]).await?.status();
+        ensure!(status.is_success(), "{status}");
+    }
+    let selectors = [
+        "shared",
+        "{__name__=~\".+\"}",
+        "xbbb_total",
+        "{job=\"xbbb\"}",
+        "{job!=\"xaaa\"}",
+        "sum by (job) ({__name__!=\"\"})",
+    ];
+    let mut paths: Vec<String> = [
+        "/api/v1/labels",
+        "/api/v1/label/job/values",
+        "/api/v1/label/__name__/values",
+        "/api/v1/label/xbbb/values",
+        "/api/v1/metadata",
+        "/api/v1/status/tsdb",
+        "/api/v1/status/pipeline",
+        "/api/v1/status/config",
+        "/api/v1/status/flags",
+        "/api/v1/tenant/usage",
+        "/api/v1/rules",
+        "/api/v1/alerts",
+    ]
+    .map(str::to_owned)
+    .into();
+    let (start, end) = (now_ms() / 1_000 - 300, now_ms() / 1_000 + 60);
+    for selector in selectors {
+        let encoded = selector.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        paths.push(format!("/api/v1/query?query={encoded}&explain=1"));
+        paths.push(format!("/api/v1/query_range?query={encoded}&start={start}&end={end}&step=15"));
+        paths.push(format!("/api/v1/series?match[]={encoded}"));
+        paths.push(format!("/api/v1/labels?match[]={encoded}"));
+        paths.push(format!("/api/v1/label/job/values?match[]={encoded}"));
+        paths.push(format!("/api/v1/status/tsdb?match[]={encoded}"));
+    }
+    eventually("both see their own", SEEN_LIMIT, PAUSE, async || {
+        for (token, mark) in read.iter().zip(["xaaa", "xbbb"]) {
+            let answer = guarded.ask(Method::GET, "/api/v1/query?query=shared", Some(token)).await?.text().await?;
+            ensure!(answer.contains(mark), "{answer}");
+        }
+        Ok(Some(()))
+    })
+    .await?;
+    let mut seen = [0; 2];
+    for path in &paths {
+        for (index, own, foreign) in [(0, "xaaa", ["xbbb", "ybbb"]), (1, "xbbb", ["xaaa", "yaaa"])] {
+            let text = guarded.ask(Method::GET, path, Some(&read[index])).await?.text().await?;
+            seen[index] += usize::from(text.contains(own));
+            // What was asked for may be repeated in an error, so the other's names are looked for in what is the other's only.
+            let asked = path.contains("xbbb") || text.contains("\"status\":\"error\"");
+            let leaks = foreign.iter().any(|mark| text.contains(mark)) && !(asked && index == 0);
+            ensure!(!leaks, "{path}: {text:.500}");
+            for other in ["ybbb", "yaaa,ybbb", "default"] {
+                let request = guarded.client.get(format!("{}{path}", guarded.server.http_url())).bearer_auth(&read[0]);
+                let status = request.header("X-Scope-OrgID", other).send().await?.status();
+                ensure!(status == 403, "{path} as {other}: {status}");
+            }
+        }
+    }
+    ensure!(seen.iter().all(|count| *count > 10), "the answers hold too little to tell: {seen:?}");
+    // Queries that name the other's series find nothing.
+    for query in ["xbbb_total", "{job=\"xbbb\"}", "count(xbbb_total)"] {
+        let request = guarded.client.get(format!("{}/api/v1/query", guarded.server.http_url())).bearer_auth(&read[0]);
+        let text = request.query(&[("query", query)]).send().await?.text().await?;
+        ensure!(text.contains("\"result\":[]"), "{query}: {text}");
+    }
+    // Streams, and resuming one with the other's event id.
+    let mut streams = Vec::new();
+    for token in &read {
+        let url = format!("{}/api/v1/stream", guarded.server.http_url());
+        let begin = (now_ms() / 1_000 - 60).to_string();
+        let request =
+            guarded.client.get(url).query(&[("query", "{__name__!=\"\"}"), ("start", &begin)]).bearer_auth(token);
+        let mut response = request.send().await?;
+        let mut text = String::new();
+        let own = if token == &read[0] { "xaaa" } else { "xbbb" };
+        while !text.contains(own) {
+            let chunk = tokio::time::timeout(SEEN_LIMIT, response.chunk()).await??;
+            text.push_str(&String::from_utf8_lossy(&chunk.context("the stream ended")?));
+        }
+        streams.push(text);
+    }
+    ensure!(!streams[0].contains("xbbb") && !streams[1].contains("xaaa"), "a stream has the other's series");
+    // A batch of one does not make that of the other a duplicate: same bytes, both count.
+    let same = [Series::new("same", &[]).at(now_ms(), 3.0)];
+    for token in &push {
+        ensure!(guarded.push(token, &same).await?.status().is_success());
+    }
+    eventually("both have it", SEEN_LIMIT, PAUSE, async || {
+        for token in &read {
+            let text = guarded.ask(Method::GET, "/api/v1/query?query=same", Some(token)).await?.text().await?;
+            ensure!(text.contains("\"3\""), "{text}");
+        }
+        Ok(Some(()))
+    })
+    .await?;
+    guarded.told_no_secret()
+}
+
+#[tokio::test]
+async fn tokens_are_changed_under_load_without_a_failure() -> anyhow::Result<()> {
+    let mut guarded = Guarded::start("", &[]).await?;
+    let mut token = guarded.token("one", "push").await?;
+    for round in 0..3 {
+        let next = guarded.token("one", "push").await?;
+        for sample in 0..40 {
+            let used = if sample % 2 == 0 { &token } else { &next };
+            let answer = guarded.push(used, &[Series::new("rotated", &[]).at(now_ms(), f64::from(round))]).await?;
+            ensure!(answer.status().is_success(), "{}", answer.status());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        guarded.entries.retain(|(of, _)| *of != token);
+        guarded.write()?;
+        for _ in 0..100 {
+            let answer = guarded.push(&next, &[Series::new("rotated", &[]).at(now_ms(), 0.5)]).await?;
+            ensure!(answer.status().is_success(), "{}", answer.status());
+        }
+        eventually("the old one is refused", LIMIT, PAUSE, async || {
+            let status = guarded.push(&token, &[]).await?.status();
+            ensure!(status == 401, "{status}");
+            Ok(Some(()))
+        })
+        .await?;
+        token = next;
+    }
+    guarded.told_no_secret()
+}
+
+#[tokio::test]
+async fn a_tenant_over_its_limits_is_told_which_and_others_are_not_held_up() -> anyhow::Result<()> {
+    let tenants = "tenants:\n  small: {samples_per_second: 10, active_series: 3, samples_per_query: 2, requests_per_second: 50}\n";
+    let mut guarded = Guarded::start(tenants, &[]).await?;
+    let (small, read) = (guarded.token("small", "push").await?, guarded.token("small", "read").await?);
+    let large = guarded.token("large", "push").await?;
+    let series = |count: usize| -> Vec<Series> {
+        (0..count).map(|number| Series::new("many", &[("n", &number.to_string())]).at(now_ms(), 1.0)).collect()
+    };
+    let answer = guarded.push(&small, &series(5)).await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(status == 400 && text.contains("the tenant has 3 active series, its limit"), "{status} {text}");
+    let answer = guarded.push(&small, &series(11)).await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(status == 429 && text.contains("samples_per_second of 10"), "{status} {text}");
+    ensure!(guarded.push(&large, &series(1_000)).await?.status().is_success(), "another tenant is held up");
+    eventually("the query is too large", SEEN_LIMIT, PAUSE, async || {
+        let path = "/api/v1/query?query=sum(many)%2Bsum(many)";
+        let text = guarded.ask(Method::GET, path, Some(&read)).await?.text().await?;
+        ensure!(text.contains("\"status\":\"error\""), "{text}");
+        Ok(Some(()))
+    })
+    .await?;
+    let usage = guarded.ask(Method::GET, "/api/v1/tenant/usage", Some(&read)).await?.text().await?;
+    let usage: serde_json::Value = serde_json::from_str(&usage)?;
+    let data = &usage["data"];
+    ensure!(data["tenant"] == "small" && data["active_series"]["used"] == 3, "{usage}");
+    ensure!(data["active_series"]["limit"] == 3 && data["refused_requests"].as_u64() >= Some(3), "{usage}");
+    let metrics = guarded.ask(Method::GET, "/metrics", None).await?.text().await?;
+    for limit in ["active_series", "samples_per_second", "samples_per_query"] {
+        let line = format!("tidegate_access_limited_requests_total{{tenant=\"small\",limit=\"{limit}\"}}");
+        ensure!(metrics.contains(&line), "{line} is not told");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_browser_logs_in_and_out() -> anyhow::Result<()> {
+    let mut guarded = Guarded::start("", &[]).await?;
+    let read = guarded.token("one", "read").await?;
+    let url = |path: &str| format!("{}{path}", guarded.server.http_url());
+    let page = guarded.client.get(url("/")).header("accept", "text/html").send().await?;
+    ensure!(page.status() == 303 && page.headers()["location"] == "/login", "{page:?}");
+    let form = |token: &str| guarded.client.post(url("/login")).form(&[("token", token.to_owned())]);
+    let foreign = form(&read).header("sec-fetch-site", "cross-site").send().await?;
+    ensure!(foreign.status() == 403 && !foreign.headers().contains_key("set-cookie"), "{foreign:?}");
+    let entered = form(&read).header("sec-fetch-site", "same-origin").send().await?;
+    ensure!(entered.status() == 303, "{entered:?}");
+    let cookie = entered.headers()["set-cookie"].to_str()?.split(';').next().context("a cookie")?.to_owned();
+    let with = |request: reqwest::RequestBuilder| request.header("cookie", &cookie);
+    ensure!(with(guarded.client.get(url("/api/v1/labels"))).send().await?.status() == 200);
+    let foreign =
+        with(guarded.client.post(url("/api/v1/labels"))).header("origin", "https://evil.example").send().await?;
+    ensure!(foreign.status() == 403, "{foreign:?}");
+    let left = with(guarded.client.post(url("/logout"))).header("sec-fetch-site", "same-origin").send().await?;
+    ensure!(left.headers()["set-cookie"].to_str()?.contains("Max-Age=0"), "{left:?}");
+    guarded.told_no_secret()
+}
+
+#[tokio::test]
+async fn the_agent_inside_pushes_with_a_token_of_its_own_over_tls() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let key = rcgen::KeyPair::generate()?;
+    let certificate = rcgen::CertificateParams::new(vec!["tidegate.example".to_owned()])?.self_signed(&key)?;
+    let (certificate_path, key_path) = (folder.path().join("server.pem"), folder.path().join("server.key"));
+    std::fs::write(&certificate_path, certificate.pem())?;
+    std::fs::write(&key_path, key.serialize_pem())?;
+    let settings = [
+        ("agent.enabled", "true"),
+        ("agent.interval_seconds", "1"),
+        ("grpc.tls.certificate_path", certificate_path.to_str().context("a path")?),
+        ("grpc.tls.key_path", key_path.to_str().context("a path")?),
+    ];
+    let mut guarded = Guarded::start("", &settings).await?;
+    let read = guarded.token("default", "read").await?;
+    eventually("the host's load is there", SEEN_LIMIT, PAUSE, async || {
+        let text = guarded.ask(Method::GET, "/api/v1/query?query=node_load1", Some(&read)).await?.text().await?;
+        ensure!(text.contains("node_load1"), "{text}");
+        Ok(Some(()))
+    })
+    .await?;
+    guarded.told_no_secret()
+}
