@@ -11,6 +11,7 @@
 
 mod api;
 mod archived;
+mod cores;
 mod error;
 mod explain;
 mod fragments;

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
+use crate::cores;
 use crate::error::Error;
 use crate::explain::Explained;
 use crate::held::HeldHours;
@@ -211,7 +212,7 @@ impl Query {
             max_series: self.config.max_series,
             max_samples: task.max_samples.unwrap_or(u64::MAX).min(self.config.max_samples),
             max_steps: self.config.max_points,
-            max_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            workers: cores::workers(),
             expired: Arc::new(move || flag.load(Ordering::Relaxed) || Instant::now() >= deadline),
             ..Limits::default()
         };

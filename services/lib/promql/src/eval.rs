@@ -12,7 +12,6 @@ use crate::limits::Budget;
 use crate::notes::{Note, NoteSet, Notes};
 use crate::operators::negate;
 use crate::source::selection;
-use crate::spread;
 use crate::steps::Steps;
 use crate::track::{Cursor, InstantCursor, RangeView, Track};
 use crate::value::{Cell, Series, Value};
@@ -300,7 +299,7 @@ impl Evaluator<'_> {
         self.budget.spend(cells)?;
         let over = OverRange { function, ends: input.ends, range_ms: input.range_ms, steps, params: &params };
         let deadline = self.budget.deadline();
-        let evaluated = spread::map(input.series, cells, self.budget.max_threads(), |held| {
+        let evaluated = self.budget.workers().map(input.series, cells, |held| {
             // A step may look at thousands of samples.
             deadline().map(|()| over.series(held))
         });

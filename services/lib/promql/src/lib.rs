@@ -89,5 +89,6 @@ pub use limits::Limits;
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use parse::{MAX_DEPTH, MAX_QUERY_BYTES, MAX_REGEX_MATCHERS, parse};
 pub use source::{LOOKBACK_MS, Range, Selection, SeriesData, SeriesSource, SourceError, selections};
+pub use spread::{Job, Workers};
 pub use value::{InstantSample, QueryValue, RangeSeries, SampleValue};
 pub use windows::{Windows, as_point, in_full};

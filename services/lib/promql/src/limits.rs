@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::EvalError;
+use crate::{EvalError, Workers};
 
 /// Caps of one evaluation. Exceeding one is an error, never a cut answer.
 #[derive(Clone)]
@@ -15,8 +15,8 @@ pub struct Limits {
     pub max_steps: usize,
     /// Depth of the syntax tree.
     pub max_depth: usize,
-    /// That one evaluation may use at once; the calling one counts.
-    pub max_threads: usize,
+    /// Who evaluates, series by series.
+    pub workers: Workers,
     /// Asked regularly; true: give up with [`EvalError::Timeout`].
     pub expired: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -28,7 +28,7 @@ impl Default for Limits {
             max_series: 200_000,
             max_steps: 11_000,
             max_depth: 500,
-            max_threads: 1,
+            workers: Workers::default(),
             expired: Arc::new(|| false),
         }
     }
@@ -66,11 +66,11 @@ impl<'a> Budget<'a> {
         self.deadline()()
     }
 
-    pub fn max_threads(&self) -> usize {
-        self.limits.max_threads
+    pub fn workers(&self) -> &'a Workers {
+        &self.limits.workers
     }
 
-    /// As [`Budget::check_deadline`], from other threads.
+    /// As [`Budget::check_deadline`], for workers.
     pub fn deadline(&self) -> impl Fn() -> Result<(), EvalError> + Sync + use<'a> {
         let limits = self.limits;
         move || if (limits.expired)() { Err(EvalError::Timeout) } else { Ok(()) }

@@ -1,34 +1,56 @@
-//! Work on many series, spread over threads.
+//! Work on many series, in parts that may be done at the same time.
 
-use std::panic::resume_unwind;
-use std::thread;
+use std::sync::Arc;
 
-/// Cells below which another thread costs more than it saves.
-const CELLS_PER_THREAD: usize = 50_000;
+/// Cells below which a further part costs more than it saves.
+const CELLS_PER_PART: usize = 50_000;
 
-/// Maps in order, on as many threads as `cells`, the size of all the work,
-/// deserves and `max_threads` allows; the calling one among them.
-pub(crate) fn map<T: Send, R: Send>(
-    mut items: Vec<T>,
-    cells: usize,
-    max_threads: usize,
-    work: impl Fn(T) -> R + Sync,
-) -> Vec<R> {
-    let threads = (cells / CELLS_PER_THREAD).clamp(1, max_threads.max(1)).min(items.len().max(1));
-    let share = items.len().div_ceil(threads).max(1);
-    let work = &work;
-    thread::scope(|scope| {
-        let mut others = Vec::new();
-        while items.len() > share {
-            let part = items.split_off(items.len() - share);
-            others.push(scope.spawn(move || part.into_iter().map(work).collect::<Vec<R>>()));
+/// A part of the work.
+pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+type RunAll = dyn for<'a> Fn(Vec<Job<'a>>) + Send + Sync;
+
+/// Who does the parts. This crate starts no threads; a caller may.
+#[derive(Clone)]
+pub struct Workers {
+    parts: usize,
+    run_all: Arc<RunAll>,
+}
+
+impl Workers {
+    /// Work is cut into `parts` at most; `run_all` returns when every job it
+    /// is given is done.
+    pub fn new(parts: usize, run_all: impl for<'a> Fn(Vec<Job<'a>>) + Send + Sync + 'static) -> Self {
+        Self { parts: parts.max(1), run_all: Arc::new(run_all) }
+    }
+
+    /// Maps in order. `cells` is the size of all the work.
+    pub(crate) fn map<T: Send, R: Send>(
+        &self,
+        mut items: Vec<T>,
+        cells: usize,
+        work: impl Fn(T) -> R + Sync,
+    ) -> Vec<R> {
+        let parts = (cells / CELLS_PER_PART).clamp(1, self.parts).min(items.len().max(1));
+        let share = items.len().div_ceil(parts).max(1);
+        let mut done: Vec<Vec<R>> = Vec::new();
+        done.resize_with(parts, Vec::new);
+        let (work, mut jobs): (_, Vec<Job<'_>>) = (&work, Vec::new());
+        for done in done.iter_mut().rev() {
+            // The last parts have a full share, the first the rest.
+            let part = items.split_off(items.len().saturating_sub(share));
+            jobs.push(Box::new(move || *done = part.into_iter().map(work).collect()));
         }
-        let mut done: Vec<R> = items.into_iter().map(work).collect();
-        for other in others.into_iter().rev() {
-            done.append(&mut other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        }
-        done
-    })
+        (self.run_all)(jobs);
+        done.into_iter().flatten().collect()
+    }
+}
+
+/// The calling thread, one part after the other.
+impl Default for Workers {
+    fn default() -> Self {
+        Self::new(1, |jobs| jobs.into_iter().for_each(|job| job()))
+    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,30 @@
-use std::collections::HashSet;
-use std::sync::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::map;
+use super::Workers;
 
 #[test]
-fn the_order_stays_however_many_threads_share_the_work() {
-    for (items, cells, threads) in [(0, 0, 4), (1, 1 << 20, 4), (7, 1 << 20, 3), (100, 1 << 20, 8), (100, 10, 8)] {
-        let used = Mutex::new(HashSet::new());
-        let done = map((0..items).collect(), cells, threads, |item: usize| {
-            used.lock().unwrap().insert(std::thread::current().id());
-            item * 2
+fn the_order_stays_however_many_parts_there_are() {
+    for (items, cells, parts) in [(0, 0, 4), (1, 1 << 20, 4), (7, 1 << 20, 3), (9, 1 << 20, 4), (100, 1 << 20, 8)] {
+        let jobs_run = Arc::new(AtomicUsize::new(0));
+        let counted = jobs_run.clone();
+        let workers = Workers::new(parts, move |jobs| {
+            counted.fetch_add(jobs.len(), Ordering::Relaxed);
+            // In any order.
+            jobs.into_iter().rev().for_each(|job| job());
         });
+        let done = workers.map((0..items).collect(), cells, |item: usize| item * 2);
         assert_eq!(done, (0..items).map(|item| item * 2).collect::<Vec<_>>());
-        let most = if cells < 100 { 1 } else { threads };
-        assert!(used.into_inner().unwrap().len() <= most, "{items} items on {threads} threads");
+        let expected = if items < 2 { 1 } else { parts };
+        assert_eq!(jobs_run.load(Ordering::Relaxed), expected, "{items} items in {parts} parts");
     }
 }
 
 #[test]
-fn a_panic_in_a_thread_is_one_of_the_caller() {
-    let work = |item: usize| assert!(item < 50);
-    let outcome = std::panic::catch_unwind(|| map((0..100).collect(), 1 << 20, 2, work));
-    assert!(outcome.is_err());
+fn little_work_is_not_cut() {
+    let workers = Workers::new(8, |jobs| {
+        assert_eq!(jobs.len(), 1);
+        jobs.into_iter().for_each(|job| job());
+    });
+    assert_eq!(workers.map(vec![1, 2, 3], 300, |item| item + 1), [2, 3, 4]);
 }
