@@ -95,6 +95,8 @@ async fn what_other_bodies_leave_no_room_for_is_refused_until_they_are_gone() ->
     let server = Server::quiet_options()
         .set("limits.max_body_bytes", limit)
         .set("gateway.max_received_bytes", limit)
+        // However slow the machine is, the body below stays.
+        .set("http.limits.body_timeout_seconds", 600)
         .start()
         .await?;
     let mut greedy = TcpStream::connect(("127.0.0.1", server.http_port())).await?;
