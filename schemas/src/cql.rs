@@ -14,7 +14,7 @@ pub struct Migration {
 
 pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "tables", text: include_str!("../cql/0001_tables.cql") },
-    Migration { number: 2, name: "late hours", text: include_str!("../cql/0002_late_hours.cql") },
+    Migration { number: 2, name: "late_hours", text: include_str!("../cql/0002_late_hours.cql") },
 ];
 
 impl Migration {
