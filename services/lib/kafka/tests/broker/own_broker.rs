@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
-use tidegate_testkit::ports::free_port;
+use tidegate_testkit::ports::free_ports;
 
 /// Run until they are stopped or dropped; numbered from 1.
 pub struct OwnBrokers {
@@ -15,11 +15,8 @@ pub struct OwnBrokers {
 
 impl OwnBrokers {
     pub fn start(count: u16) -> Self {
-        // Each has a controller that listens on the port after the broker's.
-        let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-        let first_port = std::iter::repeat_with(|| free_port().expect("a free port"))
-            .find(|first| (*first..first + 2 * count).all(is_free))
-            .expect("free ports");
+        // Each has a controller that listens on the port after the broker's. While it is down, they are still its own.
+        let first_port = free_ports(2 * count).expect("free ports");
         let brokers = Self { folder: tempfile::tempdir().expect("a folder"), count, first_port };
         brokers.run("up", &[], 1..=count);
         brokers
