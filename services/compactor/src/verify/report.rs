@@ -204,7 +204,9 @@ impl fmt::Display for Report {
         let (wrong, lines) = (self.lines.iter().filter(|line| !line.verdict.holds()).count(), self.lines.len());
         let counted: u64 = self.lines.iter().map(|line| line.counted).sum();
         let objects = self.objects;
-        if self.holds() {
+        if lines == 0 && self.holds() {
+            writeln!(f, "Nothing is counted yet: what was pushed counts some seconds after its minute ended.")
+        } else if self.holds() {
             writeln!(f, "Invariant I holds: {counted} samples in {lines} lines, {objects} archive objects recounted.")
         } else {
             let damaged = self.damaged.len();

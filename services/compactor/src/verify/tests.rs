@@ -58,6 +58,17 @@ Invariant I holds: 4 samples in 2 lines, 2 archive objects recounted.
 }
 
 #[tokio::test]
+async fn a_ledger_without_a_line_is_no_proof() {
+    let report = report(&Pipe::new(), &Archive::in_memory()).await;
+    assert!(
+        report
+            .to_string()
+            .ends_with("Nothing is counted yet: what was pushed counts some seconds after its minute ended.\n"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
 async fn rows_that_closed_after_the_saved_progress_are_open() {
     let mut pipe = Pipe::new();
     pipe.push(1_000, &SAMPLES[..2]).await;
