@@ -1,6 +1,7 @@
 //! Load for a Tidegate of its own, and for its peers: see this folder's README.
 #![allow(clippy::print_stdout, reason = "the report is what this program is for")]
 
+mod agent;
 mod agents;
 mod bounds;
 mod client;
@@ -76,6 +77,11 @@ enum Mode {
         /// A setting of the Tidegate that is started: `section.key=value`.
         #[arg(long = "set", value_parser = setting)]
         settings: Vec<(String, String)>,
+    },
+    /// The agent as a Metrics Aggregator Daemon beside the Java one: start, memory, records and lines a second on a core.
+    Agent {
+        #[command(flatten)]
+        plan: agent::Plan,
     },
     /// Breaks what is beside Tidegate, or misbehaves as a client; reports each process's memory and the answers.
     Bounds {
@@ -161,6 +167,10 @@ async fn main() -> anyhow::Result<()> {
             };
             let served = agents::run(&target, &crowd, seed).await?;
             println!("{}", report::agents(&target.name, &crowd, &served));
+            Ok(())
+        }
+        Mode::Agent { plan } => {
+            println!("\n{}", agent::report(&agent::run(&plan).await?));
             Ok(())
         }
         Mode::Bounds { plan } => {

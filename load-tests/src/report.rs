@@ -179,16 +179,16 @@ pub fn bounds(all: &[Observed]) -> String {
     format!("{}\n{}\n{notes}", table(&memory), table(&answers))
 }
 
-fn quantiles<const N: usize>(values: [Duration; N]) -> String {
+pub fn quantiles<const N: usize>(values: [Duration; N]) -> String {
     values.map(|value| format!("{:.2}", value.as_secs_f64() * 1000.0)).join(" / ")
 }
 
-fn mib(bytes: u64) -> String {
+pub fn mib(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / f64::from(1 << 20))
 }
 
 /// Columns as wide as their widest cell; the first to the left, the others to the right.
-fn table(rows: &[Vec<String>]) -> String {
+pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
