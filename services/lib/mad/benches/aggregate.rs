@@ -1,28 +1,15 @@
 //! What one sample costs on its way into open buckets, and a bucket on its way out.
 
+mod pipeline;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tidegate_mad::aggregate::{Aggregator, Config, Histograms, Limits, Statistics};
-use tidegate_mad::{Dimensions, Kind, Metric, Quantity, Record, Statistic};
+use pipeline::aggregator;
+use tidegate_mad::{Dimensions, Kind, Metric, Quantity, Record};
 
 const ENOUGH: usize = usize::MAX;
 const RECORDS: usize = 10_000;
-
-fn aggregator() -> Aggregator {
-    Aggregator::new(Config {
-        periods_ms: vec![1_000, 60_000],
-        idle_timeout_ms: 300_000,
-        statistics: Statistics {
-            counter: vec![Statistic::Mean, Statistic::Sum, Statistic::Count],
-            timer: vec![Statistic::Median, Statistic::Tp90, Statistic::Tp99, Statistic::Mean, Statistic::Count],
-            gauge: vec![Statistic::Min, Statistic::Max, Statistic::Mean],
-            by_name: Vec::new(),
-        },
-        histograms: Histograms::default(),
-        limits: Limits::default(),
-    })
-}
 
 /// As StatsD gives them: a record a sample, of `series` series by turns.
 fn records(kind: Kind, series: usize) -> Vec<Record> {

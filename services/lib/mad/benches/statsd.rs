@@ -1,30 +1,16 @@
 //! What a line of StatsD costs: read alone, and on through an aggregator with
 //! the periods and statistics that a pipeline has by default.
 
+mod pipeline;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tidegate_mad::Statistic;
-use tidegate_mad::aggregate::{Aggregator, Config, Histograms, Limits, Statistics};
+use pipeline::aggregator;
 use tidegate_mad::parse::statsd::Statsd;
 
 const NOW_MS: i64 = 1_700_000_000_000;
 const LINES: usize = 10_000;
-
-fn aggregator() -> Aggregator {
-    Aggregator::new(Config {
-        periods_ms: vec![1_000, 60_000],
-        idle_timeout_ms: 300_000,
-        statistics: Statistics {
-            counter: vec![Statistic::Mean, Statistic::Sum, Statistic::Count],
-            timer: vec![Statistic::Median, Statistic::Tp90, Statistic::Tp99, Statistic::Mean, Statistic::Count],
-            gauge: vec![Statistic::Min, Statistic::Max, Statistic::Mean],
-            by_name: Vec::new(),
-        },
-        histograms: Histograms::default(),
-        limits: Limits::default(),
-    })
-}
 
 /// Timers of 1,000 series, `lines` to a datagram.
 fn datagrams(lines: usize) -> Vec<Vec<u8>> {
