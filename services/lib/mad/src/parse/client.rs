@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::units::InputUnit;
 use super::{ParseError, repeated};
-use crate::{Dimensions, Metric, Record};
+use crate::{Dimensions, Kind, Metric, Record};
 
 pub use v1::parse as v1;
 pub use v2::parse as v2;
@@ -38,16 +38,35 @@ fn dimensions<P: Pair>(format: &'static str, entries: &[P]) -> Result<Dimensions
     Ok(entries.iter().map(Pair::pair).collect())
 }
 
-fn record(
+/// A record of version 1 or 2, which differ in their entries only.
+struct Raw<E, M> {
+    id: Vec<u8>,
+    end_ms: i64,
+    annotations: Vec<E>,
+    dimensions: Vec<E>,
+    counters: Vec<M>,
+    timers: Vec<M>,
+    gauges: Vec<M>,
+}
+
+fn assemble<E: Pair, M>(
     format: &'static str,
-    time_ms: i64,
-    dimensions: Dimensions,
-    metrics: Vec<(Box<str>, Metric)>,
+    raw: Raw<E, M>,
+    mut metric: impl FnMut(Kind, M) -> Result<(Box<str>, Metric), ParseError>,
 ) -> Result<Record, ParseError> {
+    check_id(format, &raw.id)?;
+    dimensions(format, &raw.annotations)?;
+    let dimensions = dimensions(format, &raw.dimensions)?;
+    let mut metrics = Vec::with_capacity(raw.counters.len() + raw.timers.len() + raw.gauges.len());
+    for (kind, entries) in [(Kind::Counter, raw.counters), (Kind::Timer, raw.timers), (Kind::Gauge, raw.gauges)] {
+        for entry in entries {
+            metrics.push(metric(kind, entry)?);
+        }
+    }
     if let Some(name) = repeated(metrics.iter().map(|(name, _)| &**name)) {
         return Err(ParseError::malformed(format, format!("metric {name:?} twice in a record")));
     }
-    Ok(Record { time_ms, request_time_ms: None, dimensions, metrics })
+    Ok(Record { time_ms: raw.end_ms, request_time_ms: None, dimensions, metrics })
 }
 
 /// Of versions 1 and 2, in the order of version 2's numbers from 1 on.

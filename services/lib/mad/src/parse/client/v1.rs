@@ -1,8 +1,8 @@
 //! Version 1.
 
-use tidegate_proto::mad::client_v1::{CompoundUnit, Entry, MetricEntry, RecordSet};
+use tidegate_proto::mad::client_v1::{self, CompoundUnit, Entry, MetricEntry, RecordSet};
 
-use super::{Pair, SCALES, TYPES, check_id, decode, dimensions, entry, record, unit};
+use super::{Pair, Raw, SCALES, TYPES, assemble, decode, entry, unit};
 use crate::parse::ParseError;
 use crate::parse::units::{InputUnit, quantity};
 use crate::{Kind, Metric, Record};
@@ -20,19 +20,19 @@ impl Pair for Entry {
 /// [`ParseError::Malformed`].
 pub fn parse(body: &[u8]) -> Result<Vec<Record>, ParseError> {
     let set: RecordSet = decode(FORMAT, body)?;
-    let one = |raw: tidegate_proto::mad::client_v1::Record| {
-        check_id(FORMAT, &raw.id)?;
-        dimensions(FORMAT, &raw.annotations)?;
-        let own = dimensions(FORMAT, &raw.dimensions)?;
-        let mut metrics = Vec::with_capacity(raw.counters.len() + raw.timers.len() + raw.gauges.len());
-        for (kind, entries) in [(Kind::Counter, raw.counters), (Kind::Timer, raw.timers), (Kind::Gauge, raw.gauges)] {
-            for entry in entries {
-                metrics.push(metric(kind, entry)?);
-            }
-        }
-        record(FORMAT, raw.end, own, metrics)
-    };
-    set.records.into_iter().map(one).collect()
+    set.records.into_iter().map(|record| assemble(FORMAT, raw(record), metric)).collect()
+}
+
+fn raw(record: client_v1::Record) -> Raw<Entry, MetricEntry> {
+    Raw {
+        id: record.id,
+        end_ms: record.end,
+        annotations: record.annotations,
+        dimensions: record.dimensions,
+        counters: record.counters,
+        timers: record.timers,
+        gauges: record.gauges,
+    }
 }
 
 fn metric(kind: Kind, entry: MetricEntry) -> Result<(Box<str>, Metric), ParseError> {
