@@ -4,15 +4,41 @@
 use tidegate_model::histogram::CUSTOM_SCHEMA;
 use tidegate_model::{Buckets, Histogram, MetricType, ResetHint, Span, is_stale};
 
-use super::protobuf::{Key, Reader, WireError, fixed64_key, varint_key};
+use super::protobuf::{Key, Reader, WireError, bytes_key, fixed64_key, varint_key};
 use super::{SampleError, Scratch, Sink};
+
+const LABEL_NAME: Key = bytes_key(1);
+const LABEL_VALUE: Key = bytes_key(2);
 
 const VALUE: Key = fixed64_key(1);
 const TIMESTAMP: Key = varint_key(2);
 
-/// `Sample { double value = 1; int64 timestamp = 2; }`
+/// Name and value of `Label { string name = 1; string value = 2; }`, which need
+/// not be UTF-8.
+///
+/// # Errors
+/// When it is no such message.
 #[inline(always)]
-pub(super) fn sample(message: &[u8]) -> Result<(i64, f64), WireError> {
+pub fn label(message: &[u8]) -> Result<(&[u8], &[u8]), WireError> {
+    let mut reader = Reader::new(message);
+    let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
+    while let Some(key) = reader.key()? {
+        match key {
+            LABEL_NAME => name = reader.bytes()?,
+            LABEL_VALUE => value = reader.bytes()?,
+            other => reader.skip(other)?,
+        }
+    }
+    Ok((name, value))
+}
+
+/// Time in milliseconds and value of `Sample { double value = 1; int64 timestamp
+/// = 2; }`.
+///
+/// # Errors
+/// When it is no such message.
+#[inline(always)]
+pub fn sample(message: &[u8]) -> Result<(i64, f64), WireError> {
     let mut reader = Reader::new(message);
     let (mut time_ms, mut value) = (0, 0.0);
     while let Some(key) = reader.key()? {

@@ -12,9 +12,6 @@ const SAMPLES: Key = bytes_key(2);
 const EXEMPLARS: Key = bytes_key(3);
 const HISTOGRAMS: Key = bytes_key(4);
 
-const LABEL_NAME: Key = bytes_key(1);
-const LABEL_VALUE: Key = bytes_key(2);
-
 pub fn decode(body: &[u8], scratch: &mut Scratch, sink: &mut impl Sink) -> Result<(), DecodeError> {
     let mut reader = Reader::new(body);
     let mut index = 0;
@@ -41,7 +38,7 @@ fn time_series(index: u32, message: &[u8], scratch: &mut Scratch, sink: &mut imp
         match reader.key()? {
             None => break,
             Some(LABELS) => {
-                let (name, value) = label(reader.bytes()?)?;
+                let (name, value) = prometheus::label(reader.bytes()?)?;
                 scratch.labels.pair(name, value);
             }
             Some(other) => {
@@ -67,20 +64,6 @@ fn time_series(index: u32, message: &[u8], scratch: &mut Scratch, sink: &mut imp
         }
     }
     Ok(())
-}
-
-#[inline(always)]
-fn label(message: &[u8]) -> Result<(&[u8], &[u8]), WireError> {
-    let mut reader = Reader::new(message);
-    let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
-    while let Some(key) = reader.key()? {
-        match key {
-            LABEL_NAME => name = reader.bytes()?,
-            LABEL_VALUE => value = reader.bytes()?,
-            other => reader.skip(other)?,
-        }
-    }
-    Ok((name, value))
 }
 
 /// Metadata that is not UTF-8 is left out: it refuses no samples.

@@ -1,5 +1,6 @@
 //! Prometheus' remote write, version 1.
 
+use tidegate_codec::ingest::prometheus::{label, sample};
 use tidegate_codec::ingest::protobuf::{Key, Reader, WireError, bytes_key};
 use tidegate_codec::ingest::{Encoding, decompress};
 
@@ -13,8 +14,6 @@ const FORMAT: &str = "a remote write request";
 const TIME_SERIES: Key = bytes_key(1);
 const LABELS: Key = bytes_key(1);
 const SAMPLES: Key = bytes_key(2);
-const LABEL_NAME: Key = bytes_key(1);
-const LABEL_VALUE: Key = bytes_key(2);
 
 /// What names of parts of an aggregation end in.
 const AGGREGATIONS: [&str; 5] = ["total", "bucket", "sum", "avg", "count"];
@@ -65,7 +64,7 @@ fn series(config: &PrometheusParser, message: &[u8], records: &mut Vec<Record>) 
         return Err(ParseError::malformed(FORMAT, format!("label {twice:?} twice in {name}")));
     }
     let dimensions: Dimensions = others().collect();
-    for (value, time_ms) in samples.into_iter().filter(|(value, _)| value.is_finite()) {
+    for (time_ms, value) in samples.into_iter().filter(|(_, value)| value.is_finite()) {
         let metric = one_sample(Kind::Gauge, quantity(value, unit));
         records.push(one_metric(time_ms, dimensions.clone(), name, metric));
     }
@@ -87,42 +86,18 @@ fn unit_of(name: &str) -> Option<InputUnit> {
 /// Names and values, as they come.
 type RawLabels<'a> = Vec<(&'a [u8], &'a [u8])>;
 
-/// Labels, and values with their times, wherever they stand.
-fn take_apart(message: &[u8]) -> Result<(RawLabels<'_>, Vec<(f64, i64)>), WireError> {
+/// Labels, and times with their values, wherever they stand.
+fn take_apart(message: &[u8]) -> Result<(RawLabels<'_>, Vec<(i64, f64)>), WireError> {
     let (mut labels, mut samples) = (Vec::new(), Vec::new());
     let mut reader = Reader::new(message);
     while let Some(key) = reader.key()? {
         match key {
-            LABELS => labels.push(label(reader.message()?)?),
-            SAMPLES => samples.push(sample(reader.message()?)?),
+            LABELS => labels.push(label(reader.bytes()?)?),
+            SAMPLES => samples.push(sample(reader.bytes()?)?),
             other => reader.skip(other)?,
         }
     }
     Ok((labels, samples))
-}
-
-fn label(mut reader: Reader<'_>) -> Result<(&[u8], &[u8]), WireError> {
-    let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
-    while let Some(key) = reader.key()? {
-        match key {
-            LABEL_NAME => name = reader.bytes()?,
-            LABEL_VALUE => value = reader.bytes()?,
-            other => reader.skip(other)?,
-        }
-    }
-    Ok((name, value))
-}
-
-fn sample(mut reader: Reader<'_>) -> Result<(f64, i64), WireError> {
-    let (mut value, mut time_ms) = (0.0, 0);
-    while let Some(key) = reader.key()? {
-        match (key >> 3, key & 7) {
-            (1, 1) => value = reader.double()?,
-            (2, 0) => time_ms = reader.varint()?.cast_signed(),
-            _ => reader.skip(key)?,
-        }
-    }
-    Ok((value, time_ms))
 }
 
 fn texts<'a>(labels: &RawLabels<'a>) -> Result<Vec<(&'a str, &'a str)>, ParseError> {
