@@ -1,18 +1,11 @@
 //! Days since 1970-01-01 as dates of the Gregorian calendar, and back.
 
+use tidegate_model::time;
+
 /// Year, month and day of a day since 1970-01-01.
 pub fn civil_date(day: u32) -> (u32, u32, u32) {
-    // Years from March on, so that the leap day is a year's last; cycles of
-    // 400 years repeat. 719,468 days lie between 0000-03-01 and 1970-01-01.
-    let days = u64::from(day) + 719_468;
-    let (cycle, in_cycle) = (days / 146_097, days % 146_097);
-    let year_of_cycle = (in_cycle - in_cycle / 1_460 + in_cycle / 36_524 - in_cycle / 146_096) / 365;
-    let in_year = in_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
-    let month_from_march = (5 * in_year + 2) / 153;
-    let day = in_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = cycle * 400 + year_of_cycle + u64::from(month <= 2);
-    (year as u32, month as u32, day as u32)
+    let (year, month, day) = time::civil_date(day.into());
+    (year as u32, month, day)
 }
 
 /// The day since 1970-01-01 of a year, month and day; `None` where there is no

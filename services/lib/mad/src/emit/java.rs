@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use tidegate_model::time::civil_date;
+
 const MS_PER_SECOND: u64 = 1_000;
 const MS_PER_MINUTE: u64 = 60 * MS_PER_SECOND;
 const MS_PER_HOUR: u64 = 60 * MS_PER_MINUTE;
@@ -42,7 +44,7 @@ impl Display for Instant {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let day_ms = MS_PER_DAY as i64;
         let (days, of_day_ms) = (self.0.div_euclid(day_ms), self.0.rem_euclid(day_ms) as u64);
-        let (year, month, day) = civil(days);
+        let (year, month, day) = civil_date(days);
         match year {
             0..=9_999 => write!(f, "{year:04}")?,
             10_000.. => write!(f, "+{year}")?,
@@ -59,23 +61,6 @@ impl Display for Instant {
         }
         f.write_str("Z")
     }
-}
-
-/// Year, month and day of a number of days since 1970, in the calendar of today
-/// at all times.
-fn civil(days: i64) -> (i64, u32, u32) {
-    // Counted in eras of 400 years from 1 March of the year 0, so that a leap
-    // day is the last of its year.
-    const DAYS_PER_ERA: i64 = 146_097;
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (year, month as u32, day as u32)
 }
 
 /// A length in milliseconds as `Duration.toString`: `PT1S`, `PT1M`, `PT24H`.

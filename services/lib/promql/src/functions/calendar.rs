@@ -1,6 +1,7 @@
 //! Parts of a date, in UTC: of values in Unix seconds, or of the step's time.
 
 use tidegate_model::Labels;
+use tidegate_model::time::civil_date;
 
 use super::{Arity, Function};
 use crate::ValueType::Vector;
@@ -50,26 +51,17 @@ struct Date {
     second_of_day: i64,
 }
 
-/// Days of 400 years, after which the calendar repeats.
-const ERA_DAYS: i64 = 146_097;
-/// Years from the beginning of Go's clock to the year 0, and its seconds.
-const CLOCK_YEARS: i64 = 292_277_022_400;
-const CLOCK_EPOCH_S: i64 = (CLOCK_YEARS / 400 * ERA_DAYS + 719_468) * 86_400;
+/// Days from the beginning of Go's clock, 292,277,022,400 years of 146,097 days
+/// in 400 before 0000-03-01, to 1970.
+const CLOCK_DAYS: i64 = 292_277_022_400 / 400 * 146_097 + 719_468;
 
 impl Date {
     /// Seconds before the beginning of Go's clock come out at its end.
     fn of(unix_s: i64) -> Self {
-        let since = unix_s.wrapping_add(CLOCK_EPOCH_S) as u64;
+        let since = unix_s.wrapping_add(CLOCK_DAYS * 86_400) as u64;
         let (days, second_of_day) = ((since / 86_400) as i64, (since % 86_400) as i64);
-        // Years begin in March here, so that the leap day is the last.
-        let (era, day_of_era) = (days / ERA_DAYS, days % ERA_DAYS);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
-        let year = year_of_era + era * 400 - CLOCK_YEARS + i64::from(month <= 2);
-        Self { year, month, day, weekday: (days + 3) % 7, second_of_day }
+        let (year, month, day) = civil_date(days - CLOCK_DAYS);
+        Self { year, month: month.into(), day: day.into(), weekday: (days + 3) % 7, second_of_day }
     }
 
     fn is_leap_year(&self) -> bool {
