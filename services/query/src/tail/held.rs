@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use tidegate_model::{FloatWindow, SourceId, StaleMarks, Window, WindowValue};
+use tidegate_model::{FloatWindow, Point, SourceId, Window, WindowValue};
 
 use crate::fragments::{Fragment, kind_rank};
 
@@ -16,7 +16,7 @@ pub(super) struct Held {
 }
 
 enum Value {
-    One { time_ms: i64, value: f64 },
+    One(Point),
     Full(Box<WindowValue>),
 }
 
@@ -38,50 +38,33 @@ impl Held {
 
 impl Value {
     fn new(value: WindowValue) -> Self {
-        match &value {
-            WindowValue::Float(window) if window.count == 1 && is_exactly_one(window) => {
-                Self::One { time_ms: window.first.time_ms, value: window.first.value }
-            }
-            _ => Self::Full(Box::new(value)),
-        }
+        let one = match &value {
+            WindowValue::Float(window) => window.as_one(),
+            _ => None,
+        };
+        one.map_or_else(|| Self::Full(Box::new(value)), Self::One)
     }
 
     fn to_window(&self) -> WindowValue {
         match self {
-            Self::One { time_ms, value } => WindowValue::Float(one(*time_ms, *value)),
+            Self::One(sample) => WindowValue::Float(FloatWindow::one(sample.time_ms, sample.value)),
             Self::Full(value) => (**value).clone(),
         }
     }
 
     fn samples(&self) -> u32 {
         match self {
-            Self::One { .. } => 1,
+            Self::One(_) => 1,
             Self::Full(value) => value.samples(),
         }
     }
 
     fn kind_rank(&self) -> u8 {
         match self {
-            Self::One { .. } => 0,
+            Self::One(_) => 0,
             Self::Full(value) => kind_rank(value),
         }
     }
-}
-
-fn one(time_ms: i64, value: f64) -> FloatWindow {
-    let mut window = FloatWindow::empty();
-    window.push(time_ms, value);
-    window
-}
-
-/// To the bit, NaN payloads and the sign of zero included.
-fn is_exactly_one(window: &FloatWindow) -> bool {
-    let rebuilt = one(window.first.time_ms, window.first.value);
-    let bits = |w: &FloatWindow| [w.sum, w.min, w.max, w.last.value, w.increase].map(f64::to_bits);
-    window.stale == StaleMarks::default()
-        && window.last.time_ms == rebuilt.last.time_ms
-        && (window.resets, window.changes) == (0, 0)
-        && bits(window) == bits(&rebuilt)
 }
 
 /// What an insertion changed.
