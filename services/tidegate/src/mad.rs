@@ -17,8 +17,7 @@ use tidegate_runtime::telemetry::{self, LogConfig};
 use tidegate_runtime::{Tasks, file_handles, process_metrics};
 use tokio::sync::mpsc;
 
-use crate::cli;
-use crate::process::VERSION;
+use crate::{cli, process};
 
 /// More threads take more memory and serve no host of one.
 const MAX_THREADS: usize = 4;
@@ -48,7 +47,7 @@ pub fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(file: PathBuf) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::new().context("installing signal handlers")?;
+    let signals = Signals::new().context("installing signal handlers")?;
     let (failures, mut failed) = mpsc::channel(16);
     let mut registry = Registry::default();
     process_metrics::register(&mut registry);
@@ -57,24 +56,14 @@ async fn serve(file: PathBuf) -> anyhow::Result<ExitCode> {
     let options = daemon::Options {
         file,
         environment: mad::environment(),
-        version: VERSION,
+        version: process::VERSION,
         metrics,
         page: Some(Arc::new(registry)),
         topics: Some(Arc::new(KafkaTopics)),
     };
     let mut tasks = Tasks::new(failures.clone());
     daemon::start(options, failures, &mut tasks).await?;
-    let failure = tokio::select! {
-        name = signals.next() => {
-            tracing::info!(signal = name, "stopping");
-            None
-        }
-        failure = failed.recv() => failure,
-    };
-    signals.exit_on_next();
-    if let Some(error) = &failure {
-        tracing::error!(%error, "stopping, because a part of the process failed");
-    }
+    let failure = process::until_the_end(signals, &mut failed).await;
     let stopped = tasks.stop(STOP).await;
     if let Err(error) = &stopped {
         tracing::error!(%error, "did not stop in time");

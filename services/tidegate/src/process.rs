@@ -88,6 +88,19 @@ pub async fn run(
     });
     ending.ready();
 
+    let failure = until_the_end(signals, &mut failed).await;
+    ending.not_ready("stopping");
+    let stuck = stop(servers, targets, Duration::from_secs(config.shutdown.limit_seconds)).await;
+    // Last, as the targets write until they have stopped.
+    adapters.leave();
+    drop(data_dir);
+    tracing::info!("stopped");
+    Ok(if failure.is_none() && stuck.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Waits for a signal or the failure of a task, which it gives back. From then on
+/// the next signal ends the process at once.
+pub async fn until_the_end(mut signals: Signals, failed: &mut mpsc::Receiver<TaskError>) -> Option<TaskError> {
     let failure = tokio::select! {
         name = signals.next() => {
             tracing::info!(signal = name, "stopping");
@@ -96,16 +109,10 @@ pub async fn run(
         failure = failed.recv() => failure,
     };
     signals.exit_on_next();
-    ending.not_ready("stopping");
     if let Some(error) = &failure {
         tracing::error!(%error, "stopping, because a part of the process failed");
     }
-    let stuck = stop(servers, targets, Duration::from_secs(config.shutdown.limit_seconds)).await;
-    // Last, as the targets write until they have stopped.
-    adapters.leave();
-    drop(data_dir);
-    tracing::info!("stopped");
-    Ok(if failure.is_none() && stuck.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    failure
 }
 
 /// The open ports. Only a gateway takes gRPC.
