@@ -33,8 +33,7 @@ use tokio::sync::{Mutex, mpsc};
 
 pub use error::Error;
 pub use scrape::{
-    Action, Config as ScrapeConfig, ConfigError as ScrapeError, Honor, Job, Labels, OwnMetrics, OwnRegistry,
-    RuleConfig, Scheme,
+    Config as ScrapeConfig, ConfigError as ScrapeError, Honor, Job, Labels, OwnMetrics, OwnRegistry, Scheme,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -22,7 +22,6 @@ mod target;
 
 pub use config::{Config, ConfigError, Honor, Job, Labels, Scheme};
 pub use own::{OwnMetrics, OwnRegistry};
-pub use relabel::{Action, RuleConfig};
 
 pub(crate) use batch::Scribe;
 pub(crate) use config::Checked;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tidegate_mad::config::RelabelRule;
 
 use super::discovery::Group;
-use super::relabel::{Rule, RuleConfig, RuleError};
+use super::relabel::{Rule, RuleError};
 
 pub type Labels = BTreeMap<String, String>;
 
@@ -49,9 +50,9 @@ pub struct Job {
     /// Pages with more samples fail; 0: any number.
     pub sample_limit: u64,
     /// Of targets, before they are scraped.
-    pub relabel: Vec<RuleConfig>,
+    pub relabel: Vec<RelabelRule>,
     /// Of samples.
-    pub metric_relabel: Vec<RuleConfig>,
+    pub metric_relabel: Vec<RelabelRule>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,7 +165,7 @@ impl Config {
         if !job.metrics_path.starts_with('/') {
             return Err(ConfigError::Path { job: name });
         }
-        let rules = |rules: &[RuleConfig]| {
+        let rules = |rules: &[RelabelRule]| {
             let rules = rules.iter().map(Rule::new).collect::<Result<_, _>>();
             rules.map_err(|source| ConfigError::Rule { job: name.clone(), source })
         };

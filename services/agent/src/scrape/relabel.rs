@@ -4,63 +4,16 @@ use std::collections::BTreeMap;
 
 use md5::{Digest, Md5};
 use regex::Regex;
-use serde::{Deserialize, Serialize};
+use tidegate_mad::config::{RelabelAction, RelabelRule};
 
 use super::config::{Labels, is_label_name};
-
-/// A rule as it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RuleConfig {
-    pub source_labels: Vec<String>,
-    /// Between the values of those.
-    pub separator: String,
-    /// Has to match all of them.
-    pub regex: String,
-    pub modulus: u64,
-    pub target_label: String,
-    /// `$1` and `${name}` stand for groups of the expression.
-    pub replacement: String,
-    pub action: Action,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    #[default]
-    Replace,
-    Keep,
-    Drop,
-    KeepEqual,
-    DropEqual,
-    HashMod,
-    LabelMap,
-    LabelDrop,
-    LabelKeep,
-    Lowercase,
-    Uppercase,
-}
-
-impl Default for RuleConfig {
-    fn default() -> Self {
-        Self {
-            source_labels: Vec::new(),
-            separator: ";".into(),
-            regex: "(.*)".into(),
-            modulus: 0,
-            target_label: String::new(),
-            replacement: "$1".into(),
-            action: Action::Replace,
-        }
-    }
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {
     #[error("relabelling: {0}")]
     Regex(#[from] regex::Error),
     #[error("relabelling: {0:?} needs a target_label")]
-    NoTarget(Action),
+    NoTarget(RelabelAction),
     #[error("relabelling: hashmod needs a modulus")]
     NoModulus,
 }
@@ -68,7 +21,7 @@ pub enum RuleError {
 /// A rule that can be applied.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    config: RuleConfig,
+    config: RelabelRule,
     regex: Regex,
 }
 
@@ -82,21 +35,21 @@ pub enum Verdict {
 impl Rule {
     /// # Errors
     /// Where a part that the action needs is missing or wrong.
-    pub fn new(config: &RuleConfig) -> Result<Self, RuleError> {
+    pub fn new(config: &RelabelRule) -> Result<Self, RuleError> {
         let regex = Regex::new(&format!("^(?s:{})$", config.regex))?;
         let needs_target = matches!(
             config.action,
-            Action::Replace
-                | Action::KeepEqual
-                | Action::DropEqual
-                | Action::HashMod
-                | Action::Lowercase
-                | Action::Uppercase
+            RelabelAction::Replace
+                | RelabelAction::KeepEqual
+                | RelabelAction::DropEqual
+                | RelabelAction::HashMod
+                | RelabelAction::Lowercase
+                | RelabelAction::Uppercase
         );
         if needs_target && config.target_label.is_empty() {
             return Err(RuleError::NoTarget(config.action));
         }
-        if config.action == Action::HashMod && config.modulus == 0 {
+        if config.action == RelabelAction::HashMod && config.modulus == 0 {
             return Err(RuleError::NoModulus);
         }
         Ok(Self { config: config.clone(), regex })
@@ -109,19 +62,19 @@ impl Rule {
         let value = values.join(&config.separator);
         let kept = |is_kept: bool| if is_kept { Verdict::Kept } else { Verdict::Dropped };
         match config.action {
-            Action::Keep => return kept(self.regex.is_match(&value)),
-            Action::Drop => return kept(!self.regex.is_match(&value)),
-            Action::KeepEqual => return kept(get(labels, &config.target_label) == value),
-            Action::DropEqual => return kept(get(labels, &config.target_label) != value),
-            Action::Replace => self.replace(&value, labels),
-            Action::HashMod => {
+            RelabelAction::Keep => return kept(self.regex.is_match(&value)),
+            RelabelAction::Drop => return kept(!self.regex.is_match(&value)),
+            RelabelAction::KeepEqual => return kept(get(labels, &config.target_label) == value),
+            RelabelAction::DropEqual => return kept(get(labels, &config.target_label) != value),
+            RelabelAction::Replace => self.replace(&value, labels),
+            RelabelAction::HashMod => {
                 let digest = Md5::digest(value.as_bytes());
                 let last = digest.iter().skip(8).fold(0u64, |hash, byte| hash << 8 | u64::from(*byte));
                 set(labels, &config.target_label, (last % config.modulus).to_string());
             }
-            Action::Lowercase => set(labels, &config.target_label, value.to_lowercase()),
-            Action::Uppercase => set(labels, &config.target_label, value.to_uppercase()),
-            Action::LabelMap => {
+            RelabelAction::Lowercase => set(labels, &config.target_label, value.to_lowercase()),
+            RelabelAction::Uppercase => set(labels, &config.target_label, value.to_uppercase()),
+            RelabelAction::LabelMap => {
                 let matching = labels.iter().filter(|(name, _)| self.regex.is_match(name));
                 let renamed = matching.map(|(name, value)| {
                     (self.regex.replace(name, config.replacement.as_str()).into_owned(), value.clone())
@@ -130,8 +83,8 @@ impl Rule {
                     set(labels, &name, value);
                 }
             }
-            Action::LabelDrop => labels.retain(|name, _| !self.regex.is_match(name)),
-            Action::LabelKeep => labels.retain(|name, _| self.regex.is_match(name)),
+            RelabelAction::LabelDrop => labels.retain(|name, _| !self.regex.is_match(name)),
+            RelabelAction::LabelKeep => labels.retain(|name, _| self.regex.is_match(name)),
         }
         Verdict::Kept
     }

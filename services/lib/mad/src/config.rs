@@ -11,6 +11,7 @@ mod iso8601;
 mod load;
 mod parser;
 mod pipeline;
+mod relabel;
 mod sink;
 mod source;
 mod transform;
@@ -22,11 +23,12 @@ pub use daemon::{Daemon, MonitoringSink};
 pub use load::{File, LoadError, Loaded, load_any, load_daemon, load_pipeline};
 pub use parser::{GraphiteParser, JsonParser, Parser, PrometheusParser, TelegrafParser, TimestampUnit};
 pub use pipeline::Pipeline;
+pub use relabel::{RelabelAction, RelabelRule};
 pub use sink::{
     AggregationServer, DimensionInjecting, GatewayPush, HttpJson, HttpPost, KafkaFormat, KafkaSink, PeriodFiltering,
     PeriodicStatistics, Sink, SinkKind, TimeThreshold,
 };
-pub use source::{HttpInput, Input, KafkaInput, RelabelAction, RelabelRule, ScrapeInput, Source, Target, TcpLineInput};
+pub use source::{HttpInput, Input, KafkaInput, ScrapeInput, Source, Target, TcpLineInput};
 pub use transform::{DropSet, Injection, Transform, Transformation};
 
 /// What a file says that is not acted upon. Each is worth a line in the log.

@@ -1,12 +1,12 @@
 //! `tidegate.ScrapeSource`: pages of metrics as records of gauges.
 
 use http::Uri;
-use tidegate_mad::config::{self, RelabelRule, ScrapeInput, Target};
+use tidegate_mad::config::{ScrapeInput, Target};
 use tidegate_runtime::Tasks;
 
 use super::{SourceMetrics, StartError};
 use crate::mad::feed::Feed;
-use crate::scrape::{self, Action, Checked, Config, Group, Job, Labels, RuleConfig};
+use crate::scrape::{self, Checked, Config, Group, Job, Labels};
 
 /// # Errors
 /// When an address or a rule makes no sense.
@@ -28,8 +28,8 @@ fn checked(name: &str, input: &ScrapeInput) -> Result<Checked, StartError> {
         metrics_path: input.metrics_path.clone(),
         interval_seconds: input.interval.as_secs().max(1),
         timeout_seconds: input.timeout.as_secs().max(1),
-        relabel: input.relabel.iter().map(rule).collect(),
-        metric_relabel: input.metric_relabel.iter().map(rule).collect(),
+        relabel: input.relabel.clone(),
+        metric_relabel: input.metric_relabel.clone(),
         ..Job::default()
     };
     let groups = input.targets.iter().map(group).collect::<Result<_, _>>()?;
@@ -49,30 +49,6 @@ fn group(target: &Target) -> Result<Group, StartError> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     labels.insert("__metrics_path__".to_owned(), path.to_owned());
     Ok(Group { targets: vec![authority.to_string()], labels, file: String::new() })
-}
-
-fn rule(rule: &RelabelRule) -> RuleConfig {
-    RuleConfig {
-        source_labels: rule.source_labels.clone(),
-        separator: rule.separator.clone(),
-        regex: rule.regex.clone(),
-        modulus: rule.modulus.into(),
-        target_label: rule.target_label.clone(),
-        replacement: rule.replacement.clone(),
-        action: match rule.action {
-            config::RelabelAction::Replace => Action::Replace,
-            config::RelabelAction::Keep => Action::Keep,
-            config::RelabelAction::Drop => Action::Drop,
-            config::RelabelAction::KeepEqual => Action::KeepEqual,
-            config::RelabelAction::DropEqual => Action::DropEqual,
-            config::RelabelAction::HashMod => Action::HashMod,
-            config::RelabelAction::LabelMap => Action::LabelMap,
-            config::RelabelAction::LabelDrop => Action::LabelDrop,
-            config::RelabelAction::LabelKeep => Action::LabelKeep,
-            config::RelabelAction::Lowercase => Action::Lowercase,
-            config::RelabelAction::Uppercase => Action::Uppercase,
-        },
-    }
 }
 
 #[cfg(test)]

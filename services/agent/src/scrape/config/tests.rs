@@ -24,7 +24,7 @@ fn what_makes_no_sense_is_refused() {
     assert!(refused(Job { metrics_path: "x".into(), ..job("a") }).unwrap().contains("metrics_path"));
     let labels = Labels::from([("a-b".into(), "x".into())]);
     assert!(refused(Job { labels, ..job("a") }).unwrap().contains("a-b"));
-    let rule = RuleConfig { regex: "(".into(), ..RuleConfig::default() };
+    let rule = RelabelRule { regex: "(".into(), ..RelabelRule::default() };
     assert!(refused(Job { relabel: vec![rule], ..job("a") }).unwrap().starts_with("agent.scrape.jobs: a: "));
     assert!(config(vec![job("a"), job("a")]).check().unwrap_err().to_string().contains("two jobs"));
     assert_eq!(refused(job("a")), None);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::scrape::config::{Config, Job};
-use crate::scrape::relabel::{Action, RuleConfig};
+use tidegate_mad::config::{RelabelAction, RelabelRule};
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -19,8 +19,8 @@ fn only(job: &Checked, group: &Group) -> Target {
     targets(job, group).remove(0).unwrap()
 }
 
-fn replace(source: &str, target: &str) -> RuleConfig {
-    RuleConfig { source_labels: vec![source.into()], target_label: target.into(), ..RuleConfig::default() }
+fn replace(source: &str, target: &str) -> RelabelRule {
+    RelabelRule { source_labels: vec![source.into()], target_label: target.into(), ..RelabelRule::default() }
 }
 
 #[test]
@@ -32,11 +32,11 @@ fn a_target_has_a_job_an_instance_and_its_groups_labels() {
 
 #[test]
 fn relabelling_sees_what_is_behind_and_changes_where_it_goes() {
-    let keep = RuleConfig { regex: "f.*".into(), action: Action::Keep, ..replace("__meta_filepath", "") };
+    let keep = RelabelRule { regex: "f.*".into(), action: RelabelAction::Keep, ..replace("__meta_filepath", "") };
     let relabel = vec![
         keep,
         replace("__address__", "__param_target"),
-        RuleConfig { replacement: "probe:9115".into(), ..replace("job", "__address__") },
+        RelabelRule { replacement: "probe:9115".into(), ..replace("job", "__address__") },
         replace("__param_target", "instance"),
     ];
     let job = checked(Job { relabel, metrics_path: "/probe".into(), ..Job::default() });
@@ -76,9 +76,9 @@ fn labels_of_the_target_stand_over_those_of_the_page() {
 
 #[test]
 fn samples_are_relabelled_and_dropped() {
-    let drop = RuleConfig { regex: "go_.*".into(), action: Action::Drop, ..replace("__name__", "") };
-    let rename = RuleConfig { regex: "old".into(), replacement: "new".into(), ..replace("__name__", "__name__") };
-    let nameless = RuleConfig { regex: "none".into(), replacement: String::new(), ..replace("__name__", "__name__") };
+    let drop = RelabelRule { regex: "go_.*".into(), action: RelabelAction::Drop, ..replace("__name__", "") };
+    let rename = RelabelRule { regex: "old".into(), replacement: "new".into(), ..replace("__name__", "__name__") };
+    let nameless = RelabelRule { regex: "none".into(), replacement: String::new(), ..replace("__name__", "__name__") };
     let job = checked(Job { metric_relabel: vec![drop, rename, nameless], ..Job::default() });
     let target = only(&job, &group(&[]));
     let name = |name: &str| {

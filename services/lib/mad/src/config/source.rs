@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fields::{Fields, NOT_NEGATIVE, POSITIVE, distinct, unknown_type};
 use super::parser::{Parser, PrometheusParser};
+use super::relabel::RelabelRule;
 use super::transform::Transform;
 use super::value::Value;
 use super::{Note, Problem, Properties};
@@ -78,33 +79,6 @@ pub struct Target {
     /// `http://HOST:PORT/PATH`.
     pub uri: String,
     pub dimensions: Vec<(String, String)>,
-}
-
-/// As in a configuration of Prometheus, its regular expressions and `$1` included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RelabelRule {
-    pub source_labels: Vec<String>,
-    pub separator: String,
-    pub regex: String,
-    pub modulus: u32,
-    pub target_label: String,
-    pub replacement: String,
-    pub action: RelabelAction,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RelabelAction {
-    Replace,
-    Keep,
-    Drop,
-    KeepEqual,
-    DropEqual,
-    HashMod,
-    LabelMap,
-    LabelDrop,
-    LabelKeep,
-    Lowercase,
-    Uppercase,
 }
 
 const KNOWN: [&str; 15] = [
@@ -275,8 +249,8 @@ impl ScrapeInput {
             targets,
             target_files: fields.or("targetFiles", Vec::new())?,
             metrics_path: fields.text_or("metricsPath", "/metrics")?,
-            relabel: rules(fields, "relabel", notes)?,
-            metric_relabel: rules(fields, "metricRelabel", notes)?,
+            relabel: relabel_rules(fields, "relabel", notes)?,
+            metric_relabel: relabel_rules(fields, "metricRelabel", notes)?,
         };
         if scrape.interval < Duration::from_secs(1) {
             return Err(fields.problem("interval", "must be a second or more"));
@@ -303,37 +277,6 @@ fn items<'a>(fields: &mut Fields<'a>, name: &str) -> Result<Vec<(&'a Value, Stri
     }
 }
 
-fn rules(fields: &mut Fields<'_>, name: &str, notes: &mut Vec<Note>) -> Result<Vec<RelabelRule>, Problem> {
-    let read = |(value, at): (&Value, String)| {
-        let mut fields = Fields::of(value, &at)?;
-        let rule = RelabelRule {
-            source_labels: fields.or("sourceLabels", Vec::new())?,
-            separator: fields.or("separator", ";".to_owned())?,
-            regex: fields.or("regex", "(.*)".to_owned())?,
-            modulus: fields.count_or("modulus", 0, NOT_NEGATIVE)?,
-            target_label: fields.or("targetLabel", String::new())?,
-            replacement: fields.or("replacement", "$1".to_owned())?,
-            action: action(&mut fields)?,
-        };
-        fields.finish(notes);
-        Ok(rule)
-    };
-    items(fields, name)?.into_iter().map(read).collect()
-}
-
-fn action(fields: &mut Fields<'_>) -> Result<RelabelAction, Problem> {
-    Ok(match fields.or("action", "replace".to_owned())?.as_str() {
-        "replace" => RelabelAction::Replace,
-        "keep" => RelabelAction::Keep,
-        "drop" => RelabelAction::Drop,
-        "keepequal" => RelabelAction::KeepEqual,
-        "dropequal" => RelabelAction::DropEqual,
-        "hashmod" => RelabelAction::HashMod,
-        "labelmap" => RelabelAction::LabelMap,
-        "labeldrop" => RelabelAction::LabelDrop,
-        "labelkeep" => RelabelAction::LabelKeep,
-        "lowercase" => RelabelAction::Lowercase,
-        "uppercase" => RelabelAction::Uppercase,
-        other => return Err(fields.problem("action", format!("{other:?} is not an action of relabelling"))),
-    })
+fn relabel_rules(fields: &mut Fields<'_>, name: &str, notes: &mut Vec<Note>) -> Result<Vec<RelabelRule>, Problem> {
+    items(fields, name)?.into_iter().map(|(value, at)| RelabelRule::read(value, &at, notes)).collect()
 }

@@ -3,7 +3,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use tidegate_mad::Kind;
-use tidegate_mad::config::RelabelAction;
+use tidegate_mad::config::{RelabelAction, RelabelRule};
 
 use super::*;
 use crate::mad::source::test_feed::{feed, metrics};
