@@ -12,6 +12,7 @@ mod metrics;
 mod outbox;
 mod push;
 mod scrape;
+mod session;
 mod symbols;
 #[cfg(test)]
 mod test_gateway;

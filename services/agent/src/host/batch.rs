@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use prost::Message;
-use tidegate_proto::v1::{Metadata, PushRequest, Sample, Series, metadata};
+use tidegate_proto::v1::{Metadata, Sample, Series, metadata};
 
 use super::collect::{Family, Kind, Reading};
+use crate::session::Session;
 use crate::symbols::Symbols;
 
 /// How many batches go between two that carry types and help texts.
@@ -14,9 +14,7 @@ const METADATA_EVERY: u64 = 60;
 
 /// Makes the batches of one session, numbered from 1.
 pub struct Batches {
-    session: [u8; 16],
-    sequence: u64,
-    agent_id: String,
+    session: Session,
     /// `instance`, `job` and those of the configuration.
     labels: BTreeMap<String, String>,
 }
@@ -24,27 +22,18 @@ pub struct Batches {
 impl Batches {
     /// `labels` come on every series that has no label of the same name.
     pub fn new(session: [u8; 16], agent_id: String, labels: BTreeMap<String, String>) -> Self {
-        Self { session, sequence: 0, agent_id, labels }
+        Self { session: Session::new(session, agent_id), labels }
     }
 
     /// The next batch, encoded; all readings get one time.
     pub fn encode(&mut self, readings: &[Reading], timestamp_ms: i64) -> Bytes {
-        self.sequence += 1;
         let mut symbols = Symbols::default();
         let series = readings.iter().map(|reading| self.series(reading, timestamp_ms, &mut symbols)).collect();
-        let metadata = match self.sequence % METADATA_EVERY {
+        let metadata = match self.session.next_sequence() % METADATA_EVERY {
             1 => describe(readings, &mut symbols),
             _ => Vec::new(),
         };
-        let request = PushRequest {
-            session: Bytes::copy_from_slice(&self.session),
-            sequence: self.sequence,
-            agent_id: self.agent_id.clone(),
-            symbols: symbols.into_texts(),
-            series,
-            metadata,
-        };
-        request.encode_to_vec().into()
+        self.session.encode(symbols, series, metadata)
     }
 
     fn series(&self, reading: &Reading, timestamp_ms: i64, symbols: &mut Symbols) -> Series {

@@ -1,12 +1,12 @@
 //! Scraped points as push requests.
 
 use bytes::Bytes;
-use prost::Message;
-use tidegate_proto::v1::{Metadata, PushRequest, Sample, Series, metadata};
+use tidegate_proto::v1::{Metadata, Sample, Series, metadata};
 
 use super::config::Labels;
 use super::page::Family;
 use super::series::{Point, Scraped};
+use crate::session::Session;
 use crate::symbols::Symbols;
 
 /// Of one push. A page with more gives several.
@@ -14,16 +14,14 @@ const MAX_SERIES: usize = 5_000;
 
 /// Writes the pushes of one session, numbered from 1.
 pub struct Scribe {
-    session: [u8; 16],
-    sequence: u64,
-    agent_id: String,
+    session: Session,
     /// On every series that has no label of the same name.
     labels: Labels,
 }
 
 impl Scribe {
     pub fn new(session: [u8; 16], agent_id: String, labels: Labels) -> Self {
-        Self { session, sequence: 0, agent_id, labels }
+        Self { session: Session::new(session, agent_id), labels }
     }
 
     /// The pushes of a scrape, encoded; those of its types and help texts too,
@@ -38,20 +36,11 @@ impl Scribe {
     }
 
     fn push(&mut self, points: &[Point], families: &[Family]) -> Bytes {
-        self.sequence += 1;
         let mut symbols = Symbols::default();
         let series = points.iter().map(|point| self.series(point, &mut symbols)).collect();
         let metadata = families.iter().filter(|family| !family.name.is_empty());
         let metadata = metadata.map(|family| describe(family, &mut symbols)).collect();
-        let request = PushRequest {
-            session: Bytes::copy_from_slice(&self.session),
-            sequence: self.sequence,
-            agent_id: self.agent_id.clone(),
-            symbols: symbols.into_texts(),
-            series,
-            metadata,
-        };
-        request.encode_to_vec().into()
+        self.session.encode(symbols, series, metadata)
     }
 
     fn series(&self, point: &Point, symbols: &mut Symbols) -> Series {

@@ -1,3 +1,6 @@
+use prost::Message;
+use tidegate_proto::v1::PushRequest;
+
 use super::*;
 
 static LOAD: Family = Family::gauge("node_load1", "Load.");

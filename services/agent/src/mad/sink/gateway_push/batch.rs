@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use prost::Message;
 use tidegate_mad::{Histogram, Periodic, Unit};
-use tidegate_proto::v1::{DistributionSample, Metadata, PushRequest, Series, metadata};
+use tidegate_proto::v1::{DistributionSample, Metadata, Series, metadata};
 use tidegate_sketch::BucketKey;
 
+use crate::session::Session;
 use crate::symbols::Symbols;
 
 /// A batch is closed when it is larger; far below what gateways take.
@@ -18,9 +19,7 @@ const METRIC_NAME: &str = "__name__";
 
 /// Makes the batches of one session, numbered from 1.
 pub struct SketchBatches {
-    session: [u8; 16],
-    sequence: u64,
-    agent_id: String,
+    session: Session,
     /// Metrics whose types and units were told of late.
     described: HashSet<Box<str>>,
 }
@@ -41,7 +40,7 @@ struct Open {
 
 impl SketchBatches {
     pub fn new(session: [u8; 16], agent_id: String) -> Self {
-        Self { session, sequence: 0, agent_id, described: HashSet::new() }
+        Self { session: Session::new(session, agent_id), described: HashSet::new() }
     }
 
     pub fn encode(&mut self, results: &[Periodic]) -> Encoded {
@@ -79,19 +78,10 @@ impl SketchBatches {
     }
 
     fn close(&mut self, open: Open) -> Bytes {
-        self.sequence += 1;
-        if self.sequence.is_multiple_of(METADATA_EVERY) {
+        if self.session.next_sequence().is_multiple_of(METADATA_EVERY) {
             self.described.clear();
         }
-        let request = PushRequest {
-            session: Bytes::copy_from_slice(&self.session),
-            sequence: self.sequence,
-            agent_id: self.agent_id.clone(),
-            symbols: open.symbols.into_texts(),
-            series: open.series,
-            metadata: open.metadata,
-        };
-        request.encode_to_vec().into()
+        self.session.encode(open.symbols, open.series, open.metadata)
     }
 }
 

@@ -1,3 +1,5 @@
+use tidegate_proto::v1::PushRequest;
+
 use super::*;
 use crate::mad::sink::testing::{sketched, usual};
 
