@@ -7,6 +7,7 @@
 mod buffer;
 mod error;
 mod host;
+mod http_client;
 pub mod mad;
 mod metrics;
 mod outbox;

@@ -5,7 +5,6 @@ mod aggregation_tcp;
 mod build;
 mod delivery;
 mod gateway_push;
-mod http_client;
 mod http_json;
 mod inject;
 mod kafka;
@@ -14,6 +13,7 @@ mod multi;
 mod parts;
 mod period_filter;
 mod periodic_statistics;
+mod poster;
 mod queue;
 mod seldom;
 mod series_log;
@@ -35,8 +35,8 @@ use self::metrics::{Dropped, SinkMetrics};
 use self::parts::{One, Part};
 pub use build::{BuildError, Context, build, needs_histograms};
 pub(super) use delivery::Outcome;
-pub(super) use http_client::Poster;
 pub use metrics::Metrics;
+pub(super) use poster::Poster;
 
 /// A destination of results, owned by its pipeline.
 #[async_trait]

@@ -1,23 +1,15 @@
-//! Gets pages: HTTP/1.1 with connections kept open, TLS where the address says
-//! https, gzip where the target has it.
+//! Gets pages, with gzip where the target has it.
 
-use std::io;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tidegate_codec::ingest::{DecompressError, Encoding, decompress};
 
 use super::page::{Format, Page, PageError, parse};
+use crate::http_client::{HttpClient, HttpError};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than most intervals.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -28,10 +20,10 @@ const FORMATS: &str = "application/openmetrics-text;version=1.0.0;q=0.8,text/pla
 pub enum FetchError {
     #[error("{0}")]
     Request(#[from] http::Error),
-    #[error("the system's certificates cannot be read: {0}")]
-    Certificates(#[from] io::Error),
     #[error("{0}")]
-    Exchange(String),
+    Http(#[from] HttpError),
+    #[error("{0}")]
+    Body(String),
     #[error("no whole page within {} s", .0.as_secs())]
     Timeout(Duration),
     #[error("status {0}")]
@@ -46,18 +38,12 @@ pub enum FetchError {
     Page(#[from] PageError),
 }
 
-type Body = Empty<Bytes>;
-
 /// Its connections serve all targets.
-pub struct Fetcher {
-    plain: Client<HttpConnector, Body>,
-    /// Made when the first target wants it: it reads the system's certificates.
-    tls: OnceLock<Client<HttpsConnector<HttpConnector>, Body>>,
-}
+pub struct Fetcher(HttpClient);
 
 impl Fetcher {
     pub fn new() -> Self {
-        Self { plain: builder().build(connector()), tls: OnceLock::new() }
+        Self(HttpClient::new(IDLE_TIMEOUT))
     }
 
     /// # Errors
@@ -74,20 +60,15 @@ impl Fetcher {
             .header(ACCEPT_ENCODING, "gzip")
             .header(USER_AGENT, concat!("tidegate-agent/", env!("CARGO_PKG_VERSION")))
             .header("x-prometheus-scrape-timeout-seconds", timeout.as_secs())
-            .body(Body::new())?;
-        let answer = match url.starts_with("https:") {
-            true => self.tls()?.request(request).await,
-            false => self.plain.request(request).await,
-        };
-        let answer = answer.map_err(|error| FetchError::Exchange(crate::push::innermost(&error)))?;
-        let (head, body) = answer.into_parts();
+            .body(Full::default())?;
+        let (head, body) = self.0.request(request).await?.into_parts();
         if head.status != StatusCode::OK {
             return Err(FetchError::Status(head.status));
         }
         let body =
             Limited::new(body, max_bytes).collect().await.map_err(|error| match error.is::<LengthLimitError>() {
                 true => FetchError::TooLarge(max_bytes),
-                false => FetchError::Exchange(error.to_string()),
+                false => FetchError::Body(error.to_string()),
             })?;
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let mut buffer = Vec::new();
@@ -100,29 +81,4 @@ impl Fetcher {
         let text = std::str::from_utf8(text).map_err(|_| FetchError::NoText)?.to_owned();
         Ok((text, Format::of_content_type(header(CONTENT_TYPE).unwrap_or_default())))
     }
-
-    fn tls(&self) -> io::Result<&Client<HttpsConnector<HttpConnector>, Body>> {
-        if let Some(client) = self.tls.get() {
-            return Ok(client);
-        }
-        let provider = rustls::crypto::ring::default_provider();
-        let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-        let mut tcp = connector();
-        tcp.enforce_http(false);
-        let client = builder().build(tls.https_only().enable_http1().wrap_connector(tcp));
-        Ok(self.tls.get_or_init(|| client))
-    }
-}
-
-fn connector() -> HttpConnector {
-    let mut tcp = HttpConnector::new();
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    tcp
-}
-
-fn builder() -> hyper_util::client::legacy::Builder {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT);
-    builder
 }

@@ -10,8 +10,8 @@ use tidegate_mad::emit::aggregation::statistic_set;
 use tokio::time::Instant;
 
 use super::delivery::{Delivery, Outcome, Transport};
-use super::http_client::Poster;
 use super::metrics::SinkMetrics;
+use super::poster::Poster;
 use super::{One, Sink, each_demanded};
 
 pub fn headers() -> HeaderMap {

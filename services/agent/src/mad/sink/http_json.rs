@@ -11,8 +11,8 @@ use tidegate_mad::emit::json;
 use tokio::time::Instant;
 
 use super::delivery::{Delivery, Outcome, Transport};
-use super::http_client::Poster;
 use super::metrics::SinkMetrics;
+use super::poster::Poster;
 use super::{Part, Sink};
 
 /// Those of the configuration; the type of the content unless they name it.

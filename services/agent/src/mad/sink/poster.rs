@@ -1,5 +1,4 @@
-//! Posts bodies: HTTP/1.1 with connections kept open, TLS where the address
-//! says https, and a limit of time for every exchange.
+//! Posts bodies, with a limit of time for every exchange.
 
 use std::io;
 use std::time::Duration;
@@ -8,14 +7,10 @@ use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::delivery::Outcome;
+use crate::http_client::HttpClient;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections are renewed so that a change of the name's addresses is noticed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// As much of an answer is read, so that its connection can be used again.
@@ -23,14 +18,9 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// As much of a refusal goes to the log.
 const MAX_TOLD_CHARS: usize = 200;
 
-enum Inner {
-    Plain(Client<HttpConnector, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
-}
-
 /// Posts to one address.
 pub struct Poster {
-    client: Inner,
+    client: HttpClient,
     uri: Uri,
     headers: HeaderMap,
     accepted: Vec<u16>,
@@ -43,20 +33,8 @@ impl Poster {
     /// # Errors
     /// When the system has no certificates to check those of a server against.
     pub fn new(uri: Uri, headers: HeaderMap, accepted: Vec<u16>, timeout: Duration) -> io::Result<Self> {
-        let tls = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(!tls);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let mut client = Client::builder(TokioExecutor::new());
-        client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT);
-        let client = if tls {
-            let provider = rustls::crypto::ring::default_provider();
-            let connector = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-            Inner::Tls(client.build(connector.https_only().enable_http1().wrap_connector(tcp)))
-        } else {
-            Inner::Plain(client.build(tcp))
-        };
+        let client = HttpClient::new(IDLE_TIMEOUT);
+        client.prepare(&uri)?;
         Ok(Self { client, uri, headers, accepted, timeout })
     }
 
@@ -72,13 +50,9 @@ impl Poster {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
-        let answer = match &self.client {
-            Inner::Plain(client) => client.request(request).await,
-            Inner::Tls(client) => client.request(request).await,
-        };
-        let (head, body) = match answer {
+        let (head, body) = match self.client.request(request).await {
             Ok(answer) => answer.into_parts(),
-            Err(error) => return failed(crate::push::innermost(&error)),
+            Err(error) => return failed(error.to_string()),
         };
         // A status is an answer, whatever becomes of the text behind it.
         let text = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
