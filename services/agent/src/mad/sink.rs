@@ -3,6 +3,7 @@
 mod aggregation_http;
 mod aggregation_tcp;
 mod build;
+mod carrier;
 mod delivery;
 mod gateway_push;
 mod http_json;

@@ -4,20 +4,21 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_mad::Periodic;
 use tidegate_mad::emit::aggregation::{heartbeat, statistic_set};
+use tidegate_runtime::TaskError;
 use tidegate_runtime::backoff::{Backoff, Policy, State};
-use tidegate_runtime::{TaskError, Tasks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
+use super::carrier::{Carrier, Deadline};
 use super::metrics::{Dropped, SinkMetrics};
 use super::queue::{Item, Queue};
 use super::{One, Sink, each_demanded, unix_ms};
@@ -37,9 +38,7 @@ pub fn policy(base_ms: u32) -> Policy {
 pub struct AggregationTcp {
     queue: Arc<Queue<One>>,
     metrics: SinkMetrics,
-    tasks: Tasks,
-    deadline: Arc<OnceLock<Instant>>,
-    _cancel: DropGuard,
+    carrier: Carrier,
 }
 
 impl AggregationTcp {
@@ -53,7 +52,6 @@ impl AggregationTcp {
         failures: mpsc::Sender<TaskError>,
     ) -> Self {
         let queue = Arc::new(Queue::new(max_queue.max(1)));
-        let deadline = Arc::new(OnceLock::new());
         let connection = Connection {
             address,
             queue: queue.clone(),
@@ -61,13 +59,10 @@ impl AggregationTcp {
             heartbeat,
             metrics: metrics.clone(),
             started: Instant::now(),
-            deadline: deadline.clone(),
             writing: None,
         };
-        let mut tasks = Tasks::new(failures);
-        tasks.spawn("agent-sink-tcp", |cancel| connection.run(cancel));
-        let cancel = tasks.cancellation().drop_guard();
-        Self { queue, metrics, tasks, deadline, _cancel: cancel }
+        let carrier = Carrier::start("agent-sink-tcp", failures, |deadline, cancel| connection.run(deadline, cancel));
+        Self { queue, metrics, carrier }
     }
 }
 
@@ -82,11 +77,7 @@ impl Sink for AggregationTcp {
     }
 
     async fn close(self: Box<Self>, deadline: Instant) {
-        self.deadline.set(deadline).ok();
-        let patience = deadline.saturating_duration_since(Instant::now()) + Duration::from_secs(1);
-        if let Err(error) = self.tasks.stop(patience).await {
-            tracing::error!(%error, "a sink did not stop");
-        }
+        self.carrier.close(deadline).await;
     }
 }
 
@@ -97,13 +88,12 @@ struct Connection {
     heartbeat: Duration,
     metrics: SinkMetrics,
     started: Instant,
-    deadline: Arc<OnceLock<Instant>>,
     /// What is being written, until it is.
     writing: Option<Item<One>>,
 }
 
 impl Connection {
-    async fn run(mut self, cancel: CancellationToken) -> Result<(), Infallible> {
+    async fn run(mut self, deadline: Deadline, cancel: CancellationToken) -> Result<(), Infallible> {
         let mut stream = None;
         tokio::select! {
             () = cancel.cancelled() => {}
@@ -114,9 +104,7 @@ impl Connection {
             stream = None;
             self.metrics.dropped(Dropped::Evicted, self.queue.put_back(item));
         }
-        // Without a deadline the owner is gone and nobody waits.
-        let deadline = self.deadline.get().copied().unwrap_or_else(Instant::now);
-        timeout_at(deadline, self.send_the_rest(stream)).await.ok();
+        timeout_at(deadline.instant(), self.send_the_rest(stream)).await.ok();
         let cut_off = self.writing.map_or(0, |item| item.results);
         self.metrics.dropped(Dropped::Stopped, self.queue.results() + cut_off);
         self.metrics.queued_results.set(0);

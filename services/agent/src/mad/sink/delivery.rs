@@ -3,19 +3,20 @@
 //! breaker that probes. One task a sink.
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use tidegate_runtime::TaskError;
 use tidegate_runtime::backoff::{Backoff, Policy, State};
-use tidegate_runtime::{TaskError, Tasks};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
+use super::carrier::{Carrier, Deadline};
 use super::metrics::{Dropped, SinkMetrics};
 use super::queue::{Item, Queue};
 
@@ -55,10 +56,7 @@ pub struct Options {
 pub struct Delivery<M> {
     queue: Arc<Queue<M>>,
     metrics: SinkMetrics,
-    tasks: Tasks,
-    deadline: Arc<OnceLock<Instant>>,
-    /// The task ends with its owner, however that ends.
-    _cancel: DropGuard,
+    carrier: Carrier,
 }
 
 impl<M: Send + Sync + 'static> Delivery<M> {
@@ -70,8 +68,6 @@ impl<M: Send + Sync + 'static> Delivery<M> {
         failures: mpsc::Sender<TaskError>,
     ) -> Self {
         let queue = Arc::new(Queue::new(options.max_queue));
-        let deadline = Arc::new(OnceLock::new());
-        let mut tasks = Tasks::new(failures);
         let worker = Worker {
             queue: queue.clone(),
             transport: Arc::new(transport),
@@ -80,12 +76,10 @@ impl<M: Send + Sync + 'static> Delivery<M> {
             spread: options.spread,
             metrics: metrics.clone(),
             started: Instant::now(),
-            deadline: deadline.clone(),
             results_in_flight: 0,
         };
-        tasks.spawn("agent-sink", |cancel| worker.run(cancel));
-        let cancel = tasks.cancellation().drop_guard();
-        Self { queue, metrics, tasks, deadline, _cancel: cancel }
+        let carrier = Carrier::start("agent-sink", failures, |deadline, cancel| worker.run(deadline, cancel));
+        Self { queue, metrics, carrier }
     }
 
     /// Queues a message that holds so many results.
@@ -97,11 +91,7 @@ impl<M: Send + Sync + 'static> Delivery<M> {
 
     /// Sends what waits until the deadline; the rest is dropped and counted.
     pub async fn close(self, deadline: Instant) {
-        self.deadline.set(deadline).ok();
-        let patience = deadline.saturating_duration_since(Instant::now()) + Duration::from_secs(1);
-        if let Err(error) = self.tasks.stop(patience).await {
-            tracing::error!(%error, "a sink did not stop");
-        }
+        self.carrier.close(deadline).await;
     }
 }
 
@@ -113,7 +103,6 @@ struct Worker<T: Transport> {
     spread: Duration,
     metrics: SinkMetrics,
     started: Instant,
-    deadline: Arc<OnceLock<Instant>>,
     results_in_flight: u64,
 }
 
@@ -125,15 +114,13 @@ struct Sent<M> {
 type InFlight<M> = FuturesUnordered<BoxFuture<'static, Sent<M>>>;
 
 impl<T: Transport> Worker<T> {
-    async fn run(mut self, cancel: CancellationToken) -> Result<(), Infallible> {
+    async fn run(mut self, deadline: Deadline, cancel: CancellationToken) -> Result<(), Infallible> {
         let mut in_flight = InFlight::new();
         tokio::select! {
             () = cancel.cancelled() => {}
             never = self.send_for_ever(&mut in_flight) => match never {},
         }
-        // Without a deadline the owner is gone and nobody waits.
-        let deadline = self.deadline.get().copied().unwrap_or_else(Instant::now);
-        tokio::time::timeout_at(deadline, self.send_the_rest(&mut in_flight)).await.ok();
+        tokio::time::timeout_at(deadline.instant(), self.send_the_rest(&mut in_flight)).await.ok();
         self.metrics.sends_in_flight.set(0);
         let mut left = self.results_in_flight;
         left += self.queue.results();

@@ -11,18 +11,19 @@ mod batch;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::fs::{FlockOperation, flock};
 use tidegate_mad::Periodic;
-use tidegate_runtime::{TaskError, Tasks};
+use tidegate_runtime::TaskError;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use self::batch::SketchBatches;
+use super::carrier::{Carrier, Deadline};
 use super::metrics::{Dropped, SinkMetrics};
 use super::queue::{Item, Queue};
 use super::seldom::Seldom;
@@ -51,9 +52,7 @@ pub struct GatewayPush {
     queue: Arc<Queue<Part>>,
     period_ms: u64,
     metrics: SinkMetrics,
-    tasks: Tasks,
-    deadline: Arc<OnceLock<Instant>>,
-    _cancel: DropGuard,
+    carrier: Carrier,
 }
 
 impl GatewayPush {
@@ -64,15 +63,14 @@ impl GatewayPush {
     pub fn start(options: Options, metrics: SinkMetrics, failures: mpsc::Sender<TaskError>) -> Result<Self, Error> {
         Sender::check(&options.push)?;
         let queue = Arc::new(Queue::new(MAX_WAITING));
-        let deadline = Arc::new(OnceLock::new());
         let period_ms = options.period_ms;
         let batches = SketchBatches::new(rand::random(), options.agent_id.clone());
-        let writer =
-            Writer { options, batches, queue: queue.clone(), metrics: metrics.clone(), deadline: deadline.clone() };
-        let mut tasks = Tasks::new(failures);
-        tasks.spawn("agent-sink-gateway", |cancel| writer.run(cancel));
-        let cancel = tasks.cancellation().drop_guard();
-        Ok(Self { queue, period_ms, metrics, tasks, deadline, _cancel: cancel })
+        let writing = (queue.clone(), metrics.clone());
+        let carrier = Carrier::start("agent-sink-gateway", failures, |deadline, cancel| {
+            let (queue, metrics) = writing;
+            Writer { options, batches, queue, metrics, deadline }.run(cancel)
+        });
+        Ok(Self { queue, period_ms, metrics, carrier })
     }
 }
 
@@ -93,11 +91,7 @@ impl Sink for GatewayPush {
     }
 
     async fn close(self: Box<Self>, deadline: Instant) {
-        self.deadline.set(deadline).ok();
-        let patience = deadline.saturating_duration_since(Instant::now()) + Duration::from_secs(1);
-        if let Err(error) = self.tasks.stop(patience).await {
-            tracing::error!(%error, "a sink did not stop");
-        }
+        self.carrier.close(deadline).await;
     }
 }
 
@@ -107,7 +101,7 @@ struct Writer {
     batches: SketchBatches,
     queue: Arc<Queue<Part>>,
     metrics: SinkMetrics,
-    deadline: Arc<OnceLock<Instant>>,
+    deadline: Deadline,
 }
 
 impl Writer {
@@ -119,7 +113,7 @@ impl Writer {
         let opened = match opened {
             Some(opened) => opened,
             // The one before may let go of the folder any moment.
-            None => match timeout_at(self.until(), self.open()).await {
+            None => match timeout_at(self.deadline.instant(), self.open()).await {
                 Ok(opened) => opened,
                 Err(_) => {
                     self.give_up_the_rest();
@@ -149,7 +143,7 @@ impl Writer {
                 () = cancel.cancelled() => break,
             }
         }
-        timeout_at(self.until(), self.write_what_waits(outbox)).await.ok();
+        timeout_at(self.deadline.instant(), self.write_what_waits(outbox)).await.ok();
         self.give_up_the_rest();
     }
 
@@ -168,10 +162,6 @@ impl Writer {
     fn give_up_the_rest(&self) {
         self.metrics.dropped(Dropped::Stopped, self.queue.results());
         self.metrics.queued_results.set(0);
-    }
-
-    fn until(&self) -> Instant {
-        self.deadline.get().copied().unwrap_or_else(Instant::now)
     }
 
     /// Waits until the folder can be used.
