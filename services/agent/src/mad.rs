@@ -1,6 +1,7 @@
 //! The agent as a drop-in for the Java Metrics Aggregator Daemon: sources feed
 //! pipelines, pipelines aggregate by period, sinks carry the results on.
 
+mod certificate;
 mod check;
 pub mod daemon;
 pub mod diff;
@@ -15,7 +16,6 @@ mod running;
 pub mod sink;
 pub mod source;
 pub mod telemetry;
-mod tls;
 mod watch;
 
 pub use check::{Report, check, environment};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate_mad::config::{File, Loaded, load_any, load_pipeline};
 
-use super::tls::Certificate;
+use super::certificate::Certificate;
 
 /// For a person who asks.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub fn check(file: &Path, environment: &HashMap<String, String>) -> Report {
         Ok(Loaded { config: File::Daemon(daemon), notes }) => {
             report.add(file, &daemon, &notes);
             if daemon.enable_https
-                && let Err(error) = Certificate::load(&daemon.https_key_path, &daemon.https_certificate_path)
+                && let Err(error) = Certificate::load(&daemon)
             {
                 report.wrong.push(error.to_string());
             }

@@ -21,6 +21,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::certificate::Certificate;
 use super::feed::Sockets;
 use super::http::{MAX_BODY_BYTES, Routes, Table};
 use super::metrics::Metrics;
@@ -28,7 +29,6 @@ use super::monitoring;
 use super::ports::{Kind, Port, Ports};
 use super::running::{Claim, Retired, Running, Shared};
 use super::telemetry::Telemetry;
-use super::tls::Certificate;
 use super::watch::{Changes, Folder, Watched};
 use super::{sink, source};
 use crate::host::collect;
@@ -139,7 +139,7 @@ struct Daemon {
     routes: Routes,
     telemetry: Telemetry,
     ports: Ports,
-    certificate: Option<(Certificate, Watched)>,
+    certificate: Option<Certificate>,
     /// By file.
     pipelines: BTreeMap<PathBuf, Running>,
     /// Those that still end.
@@ -166,13 +166,8 @@ impl Daemon {
         if self.file.changed() {
             self.reload().await;
         }
-        if let Some((certificate, files)) = &mut self.certificate
-            && files.changed()
-        {
-            match certificate.reload(&self.config.https_key_path, &self.config.https_certificate_path) {
-                Ok(()) => tracing::info!("the certificate has been read again"),
-                Err(error) => tracing::error!(%error, "the new certificate cannot be used, the old one stays"),
-            }
+        if let Some(certificate) = &mut self.certificate {
+            certificate.look();
         }
         let changes = match self.folder.changes() {
             Ok(changes) => {
@@ -258,14 +253,12 @@ impl Daemon {
     }
 
     fn load_certificate(&mut self) {
-        let (key, certificate) = (&self.config.https_key_path, &self.config.https_certificate_path);
         if !self.config.enable_https {
             self.certificate = None;
             return;
         }
-        let files = Watched::new(vec![key.clone(), certificate.clone()]);
-        match Certificate::load(key, certificate) {
-            Ok(loaded) => self.certificate = Some((loaded, files)),
+        match Certificate::load(&self.config) {
+            Ok(loaded) => self.certificate = Some(loaded),
             Err(error) => tracing::error!(%error, "there is no certificate to serve HTTPS with"),
         }
     }
@@ -368,7 +361,7 @@ impl Daemon {
         if self.open_telemetry().is_some() {
             wanted.push(port(Kind::Otlp, &config.http_host, config.otlp_grpc_port));
         }
-        let certificate = self.certificate.as_ref().map(|(certificate, _)| certificate);
+        let certificate = self.certificate.as_ref().map(Certificate::tls);
         self.ports.set(&wanted, &self.routes.router(), &self.routes.otlp_router(), certificate).await;
     }
 

@@ -5,13 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use axum::Router;
-use tidegate_runtime::server::{Limits, Protocol, Server, ServerMetrics};
+use tidegate_runtime::server::{Limits, Protocol, Security, Server, ServerMetrics};
+use tidegate_runtime::tls::Tls;
 use tidegate_runtime::{TaskError, Tasks};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::feed::address;
-use super::tls::Certificate;
 
 /// Time for requests that are open when a port closes.
 const DRAIN_SECONDS: u64 = 1;
@@ -59,7 +59,7 @@ impl Ports {
     /// Opens those that are not open, closes those not `wanted`. One that cannot
     /// be had is told of once and tried again at the next call: while a daemon
     /// takes the place of another, it is not free yet.
-    pub async fn set(&mut self, wanted: &[Port], router: &Router, otlp: &Router, certificate: Option<&Certificate>) {
+    pub async fn set(&mut self, wanted: &[Port], router: &Router, otlp: &Router, certificate: Option<&Tls>) {
         self.missing.retain(|(port, _)| wanted.contains(port));
         for port in wanted {
             if self.open.iter().any(|(open, _)| open == port) {
@@ -88,9 +88,9 @@ impl Ports {
         }
     }
 
-    async fn open(&self, port: &Port, router: Router, certificate: Option<&Certificate>) -> io::Result<Tasks> {
-        let acceptor = match (port.kind, certificate) {
-            (Kind::Https, Some(certificate)) => Some(certificate.acceptor().map_err(io::Error::other)?),
+    async fn open(&self, port: &Port, router: Router, certificate: Option<&Tls>) -> io::Result<Tasks> {
+        let tls = match (port.kind, certificate) {
+            (Kind::Https, Some(certificate)) => Some(certificate.clone()),
             (Kind::Https, None) => return Err(io::Error::other("there is no certificate")),
             (Kind::Http | Kind::Otlp, _) => None,
         };
@@ -99,10 +99,8 @@ impl Ports {
         let limits = Limits { drain_seconds: DRAIN_SECONDS, ..Limits::default() };
         let server = Server { listener, protocol, router, limits, metrics: self.metrics.clone() };
         let mut tasks = Tasks::new(self.failures.clone());
-        match acceptor {
-            Some(acceptor) => tasks.spawn("agent-https", |cancel| server.serve_tls(acceptor, cancel)),
-            None => tasks.spawn("agent-http", |cancel| server.serve(cancel)),
-        }
+        let name = if tls.is_some() { "agent-https" } else { "agent-http" };
+        tasks.spawn(name, |cancel| server.serve_with(Security { guard: None, tls }, cancel));
         Ok(tasks)
     }
 

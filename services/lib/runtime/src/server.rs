@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 pub use body::BodyError;
@@ -167,14 +166,6 @@ impl Server {
     /// None today; the type fits `Tasks::spawn`.
     pub async fn serve(self, cancel: CancellationToken) -> Result<(), Infallible> {
         self.serve_with(Security::default(), cancel).await
-    }
-
-    /// As [`Server::serve`], with TLS; the protocol is what is agreed upon there.
-    ///
-    /// # Errors
-    /// None today; the type fits `Tasks::spawn`.
-    pub async fn serve_tls(self, tls: TlsAcceptor, cancel: CancellationToken) -> Result<(), Infallible> {
-        self.serve_with(Security { tls: Some(tls.into()), guard: None }, cancel).await
     }
 
     /// As [`Server::serve`], to those whom `security` lets in.

@@ -23,8 +23,10 @@ pub enum TlsError {
     File { path: PathBuf, error: rustls::pki_types::pem::Error },
     #[error("{}: it holds no certificate", path.display())]
     NoCertificate { path: PathBuf },
+    #[error("{} does not fit {}: {error}", key.display(), certificate.display())]
+    Unfit { key: PathBuf, certificate: PathBuf, error: rustls::Error },
     #[error("{}: {error}", path.display())]
-    Unfit { path: PathBuf, error: rustls::Error },
+    Root { path: PathBuf, error: rustls::Error },
     #[error("certificate_path and key_path are given together or not at all")]
     HalfAPair,
     #[error("client_ca_path asks for certificates of clients, so certificate_path and key_path are needed, too")]
@@ -57,10 +59,15 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_file(path).map_err(unreadable(path))
 }
 
+fn unfit(key: &Path, certificate: &Path) -> impl FnOnce(rustls::Error) -> TlsError {
+    let (key, certificate) = (key.to_owned(), certificate.to_owned());
+    move |error| TlsError::Unfit { key, certificate, error }
+}
+
 fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| TlsError::Unfit { path: path.to_owned(), error })?;
+        roots.add(certificate).map_err(|error| TlsError::Root { path: path.to_owned(), error })?;
     }
     Ok(roots)
 }

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{TlsError, certificates, key, provider, roots};
+use super::{TlsError, certificates, key, provider, roots, unfit};
 
 /// Whom to trust, and what to show, where an address begins with `https://`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl TlsClientConfig {
         let mut config = match (&self.certificate_path, &self.key_path) {
             (Some(certificate), Some(key_path)) => {
                 let built = builder.with_client_auth_cert(certificates(certificate)?, key(key_path)?);
-                built.map_err(|error| TlsError::Unfit { path: key_path.clone(), error })?
+                built.map_err(unfit(key_path, certificate))?
             }
             (None, None) => builder.with_no_client_auth(),
             _ => return Err(TlsError::HalfAPair),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{TlsError, certificates, key, provider, roots};
+use super::{TlsError, certificates, key, provider, roots, unfit};
 use crate::server::Protocol;
 
 /// Certificates of a port; without any it is in the clear.
@@ -31,8 +31,8 @@ pub struct TlsServerConfig {
 #[derive(Clone)]
 pub struct Tls {
     current: Arc<RwLock<TlsAcceptor>>,
-    /// Where it comes from, unless it stays as it is.
-    files: Option<(TlsServerConfig, Protocol)>,
+    files: TlsServerConfig,
+    protocol: Protocol,
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ impl TlsServerConfig {
             }
         };
         let built = builder.with_single_cert(certificates(certificate_path)?, key(key_path)?);
-        let mut config = built.map_err(|error| TlsError::Unfit { path: key_path.clone(), error })?;
+        let mut config = built.map_err(unfit(key_path, certificate_path))?;
         config.alpn_protocols = match protocol {
             Protocol::Http => vec![b"http/1.1".to_vec()],
             Protocol::Grpc => vec![b"h2".to_vec()],
@@ -80,25 +80,39 @@ impl Tls {
     /// # Errors
     /// When one cannot be read, or they do not fit together.
     pub fn load(config: &TlsServerConfig, protocol: Protocol) -> Result<Option<Self>, TlsError> {
-        if config.is_empty() {
-            return Ok(None);
-        }
-        let current = Arc::new(RwLock::new(config.acceptor(protocol)?));
-        Ok(Some(Self { current, files: Some((config.clone(), protocol)) }))
+        if config.is_empty() { Ok(None) } else { Self::new(config.clone(), protocol).map(Some) }
+    }
+
+    /// # Errors
+    /// When certificate or key is not given or cannot be read, or they do not fit
+    /// together.
+    pub fn new(files: TlsServerConfig, protocol: Protocol) -> Result<Self, TlsError> {
+        let current = Arc::new(RwLock::new(files.acceptor(protocol)?));
+        Ok(Self { current, files, protocol })
+    }
+
+    /// Reads the files again. Connections that are open go on; sessions of before
+    /// are not resumed, so a client must show its certificate to the new ones.
+    ///
+    /// # Errors
+    /// As [`Tls::new`]; what was before stays.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let acceptor = self.files.acceptor(self.protocol)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+        Ok(())
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the files again when they change, until cancelled. Sessions of
-    /// before are not resumed, so a client must show its certificate to the new
-    /// ones. What cannot be used is told, and what was before stays.
+    /// Reads the files again when they change, until cancelled. What cannot be used
+    /// is told, and what was before stays.
     ///
     /// # Errors
     /// None today; the type fits `Tasks::spawn`.
     pub async fn keep_reading(self, cancel: CancellationToken) -> Result<(), Infallible> {
-        let Some((config, protocol)) = self.files.clone() else { return Ok(()) };
+        let port = self.protocol.name();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         let mut seen = None;
         loop {
@@ -106,28 +120,18 @@ impl Tls {
                 () = cancel.cancelled() => return Ok(()),
                 _ = ticks.tick() => {}
             }
-            let files = config.clone();
+            let files = self.files.clone();
             let Ok(contents) = tokio::task::spawn_blocking(move || files.contents()).await else { continue };
             if seen.as_ref() == Some(&contents) {
                 continue;
             }
             let is_first = seen.replace(contents).is_none();
-            match config.acceptor(protocol) {
-                Ok(acceptor) => {
-                    *self.current.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
-                    if !is_first {
-                        tracing::info!(port = protocol.name(), "the certificates were read again");
-                    }
-                }
-                Err(error) => tracing::error!(port = protocol.name(), %error, "the certificates before stay in force"),
+            match self.reload() {
+                // They may have changed since they were loaded.
+                Ok(()) if is_first => {}
+                Ok(()) => tracing::info!(port, "the certificates were read again"),
+                Err(error) => tracing::error!(port, %error, "the certificates before stay in force"),
             }
         }
-    }
-}
-
-impl From<TlsAcceptor> for Tls {
-    /// One whose files are not looked at.
-    fn from(acceptor: TlsAcceptor) -> Self {
-        Self { current: Arc::new(RwLock::new(acceptor)), files: None }
     }
 }
