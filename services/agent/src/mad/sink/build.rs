@@ -145,23 +145,12 @@ pub fn build<'a>(sink: &'a config::Sink, context: &'a Context) -> BoxFuture<'a, 
                 let started = GatewayPush::start(options, metrics, failures);
                 Box::new(started.map_err(|error| problem(error.into()))?)
             }
-            SinkKind::AggregationServer(server) => {
-                let address = (server.server_address.clone(), server.server_port);
-                let policy = aggregation_tcp::policy(server.exponential_backoff_base_ms);
-                let max_queue = server.max_queue_size.into();
-                let heartbeat = aggregation_tcp::HEARTBEAT;
-                Box::new(AggregationTcp::start(address, max_queue, policy, heartbeat, metrics, failures))
-            }
+            SinkKind::AggregationServer(server) => Box::new(aggregation_tcp(server, metrics, failures)),
             SinkKind::PeriodicStatistics(config) => {
                 Box::new(PeriodicStatistics::start(&sink.name, config, context.own.clone(), metrics, failures))
             }
             SinkKind::Tracing(patterns) => {
-                let pattern = |(name, regex): &(String, JavaRegex)| Pattern {
-                    name: name.clone(),
-                    regex: regex.clone(),
-                    hits: metrics.tracing_hits(name),
-                };
-                let patterns = patterns.iter().map(pattern).collect();
+                let patterns = patterns.iter().map(|pattern| traced(pattern, &metrics)).collect();
                 Box::new(Tracing { sink: sink.name.clone(), patterns, own: context.own.clone(), metrics })
             }
             SinkKind::MetricSeriesLogging => {
@@ -186,6 +175,21 @@ fn http_json(json: &config::HttpJson, context: &Context, metrics: SinkMetrics) -
     let arrays = Arrays(poster(&json.post, headers, json.request_timeout)?);
     let delivery = Delivery::start(arrays, options(&json.post, context), metrics.clone(), context.failures.clone());
     Ok(Box::new(HttpJson { delivery, max_batch: json.maximum_batch_size as usize, metrics }))
+}
+
+fn aggregation_tcp(
+    server: &config::AggregationServer,
+    metrics: SinkMetrics,
+    failures: mpsc::Sender<TaskError>,
+) -> AggregationTcp {
+    let address = (server.server_address.clone(), server.server_port);
+    let policy = aggregation_tcp::policy(server.exponential_backoff_base_ms);
+    let max_queue = server.max_queue_size.into();
+    AggregationTcp::start(address, max_queue, policy, aggregation_tcp::HEARTBEAT, metrics, failures)
+}
+
+fn traced((name, regex): &(String, JavaRegex), metrics: &SinkMetrics) -> Pattern {
+    Pattern { name: name.clone(), regex: regex.clone(), hits: metrics.tracing_hits(name) }
 }
 
 async fn kafka(config: &config::KafkaSink, context: &Context, metrics: SinkMetrics) -> Built {
