@@ -1,6 +1,7 @@
 //! Patterns as `java.util.regex` has them.
 
 mod class;
+mod escape;
 mod input;
 mod property;
 mod replacement;

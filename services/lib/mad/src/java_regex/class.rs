@@ -1,19 +1,13 @@
-//! Sets of characters: what stands between brackets, and escapes that name one.
+//! Sets of characters: what stands between brackets.
 
 use std::fmt::Write;
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
-use super::property;
+use super::escape::{Escaped, escape};
 use super::translate::{Flags, NEVER, Translator};
 
 pub(super) type Set = ClassUnicode;
-
-/// What an escape stands for, in a class as well as outside of one.
-pub(super) enum Escaped {
-    One(char),
-    Set(Set),
-}
 
 pub(super) fn set(ranges: &[(char, char)]) -> Set {
     Set::new(ranges.iter().map(|(first, last)| ClassUnicodeRange::new(*first, *last)))
@@ -195,94 +189,4 @@ impl Translator {
 enum Closing {
     Taken,
     Left,
-}
-
-/// After the backslash: a character or a set.
-pub(super) fn escape(translator: &mut Translator) -> Result<Escaped, String> {
-    let flags = translator.flags;
-    let input = &mut translator.input;
-    let c = input.next().ok_or("a backslash at the end")?;
-    let hex = |digits: Option<u32>| digits.and_then(char::from_u32).ok_or(format!("\\{c} with an illegal code"));
-    Ok(match c {
-        't' => Escaped::One('\t'),
-        'n' => Escaped::One('\n'),
-        'r' => Escaped::One('\r'),
-        'f' => Escaped::One('\x0C'),
-        'a' => Escaped::One('\x07'),
-        'e' => Escaped::One('\x1B'),
-        'c' => {
-            let control = input.next().ok_or("\\c at the end")?;
-            Escaped::One(hex(Some(u32::from(control) ^ 64))?)
-        }
-        '0' => {
-            let mut code = None;
-            for _ in 0..3 {
-                let Some(digit) = input.peek().and_then(|c| c.to_digit(8)) else { break };
-                // Three digits are one byte at most.
-                if code.is_some_and(|code| code * 8 + digit > 0o377) {
-                    break;
-                }
-                code = Some(code.unwrap_or(0) * 8 + digit);
-                input.next();
-            }
-            Escaped::One(hex(code)?)
-        }
-        'x' if input.eat('{') => {
-            let mut code: Option<u32> = None;
-            while let Some(digit) = input.peek().and_then(|c| c.to_digit(16)) {
-                code = Some(code.unwrap_or(0).saturating_mul(16).saturating_add(digit));
-                input.next();
-            }
-            if !input.eat('}') {
-                return Err("\\x{ without }".to_owned());
-            }
-            Escaped::One(hex(code)?)
-        }
-        'x' => Escaped::One(hex(hex_digits(input, 2))?),
-        'u' => {
-            let unit = hex_digits(input, 4);
-            let high = unit.filter(|unit| (0xD800..0xDC00).contains(unit));
-            match high {
-                Some(high) if input.peek() == Some('\\') && input.peek_at(1) == Some('u') => {
-                    input.next();
-                    input.next();
-                    let low = hex_digits(input, 4).filter(|low| (0xDC00..0xE000).contains(low));
-                    Escaped::One(hex(low.map(|low| 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)))?)
-                }
-                _ => Escaped::One(hex(unit)?),
-            }
-        }
-        'd' | 'D' | 's' | 'S' | 'w' | 'W' | 'h' | 'H' | 'v' | 'V' => {
-            let positive = property::shorthand(c.to_ascii_lowercase(), flags)?;
-            Escaped::Set(if c.is_ascii_uppercase() { negated(positive) } else { positive })
-        }
-        'p' | 'P' => {
-            let name = if input.eat('{') {
-                let mut name = String::new();
-                loop {
-                    match input.next() {
-                        Some('}') => break,
-                        Some(c) => name.push(c),
-                        None => return Err("an unclosed name of a property".to_owned()),
-                    }
-                }
-                name
-            } else {
-                input.next().ok_or("\\p at the end")?.to_string()
-            };
-            let set = property::named(&name, flags)?;
-            Escaped::Set(if c == 'P' { negated(set) } else { set })
-        }
-        c if c.is_ascii_alphabetic() => return Err(format!("\\{c} has no meaning")),
-        c => Escaped::One(c),
-    })
-}
-
-fn hex_digits(input: &mut super::input::Input, count: usize) -> Option<u32> {
-    let mut code = 0;
-    for _ in 0..count {
-        code = code * 16 + input.peek().and_then(|c| c.to_digit(16))?;
-        input.next();
-    }
-    Some(code)
 }

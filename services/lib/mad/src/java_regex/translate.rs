@@ -2,8 +2,8 @@
 //! classes become sets of code points, anchors become look-arounds, flags are
 //! resolved here, since the same text often means something else over there.
 
-use super::class;
 use super::input::Input;
+use super::{class, escape};
 
 /// What inline flags switch, (?idmsuxU).
 #[derive(Clone, Copy, Debug, Default)]
@@ -349,9 +349,9 @@ impl Translator {
             }
             '1'..='9' => return Ok(self.back_reference()),
             _ => {
-                return match class::escape(self)? {
-                    class::Escaped::One(c) => Ok(Atom::some(self.literal(c))),
-                    class::Escaped::Set(set) => Ok(Atom::some(class::print(&set))),
+                return match escape::escape(self)? {
+                    escape::Escaped::One(c) => Ok(Atom::some(self.literal(c))),
+                    escape::Escaped::Set(set) => Ok(Atom::some(class::print(&set))),
                 };
             }
         };
