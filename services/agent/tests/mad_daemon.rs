@@ -481,8 +481,11 @@ async fn a_new_certificate_is_served_without_a_restart() -> anyhow::Result<()> {
         Ok(())
     };
     install("first")?;
-    let files = format!("httpsKeyPath = \"{}\", httpsCertificatePath = \"{}\"", key.display(), chain.display());
-    daemon.configure(&format!("enableHttps = true, {files}"))?;
+    let served = |key: &Path, chain: &Path| {
+        let files = format!("httpsKeyPath = \"{}\", httpsCertificatePath = \"{}\"", key.display(), chain.display());
+        format!("enableHttps = true, {files}")
+    };
+    daemon.configure(&served(&key, &chain))?;
     daemon.start().await?;
     assert_eq!(shake(daemon.https, "first-cert.pem", &[b"h2", b"http/1.1"]).await?, Some(b"h2".to_vec()));
     assert_eq!(shake(daemon.https, "first-cert.pem", &[b"http/1.1"]).await?, Some(b"http/1.1".to_vec()));
@@ -494,5 +497,9 @@ async fn a_new_certificate_is_served_without_a_restart() -> anyhow::Result<()> {
     install("second")?;
     let renewed = async || Ok(shake(daemon.https, "second-cert.pem", &[]).await.ok());
     eventually("the new certificate", LIMIT, EVERY, renewed).await?;
+
+    daemon.configure(&served(&certificate("first-key.pem"), &certificate("first-cert.pem")))?;
+    let moved = async || Ok(shake(daemon.https, "first-cert.pem", &[]).await.ok());
+    eventually("the certificate of other files", LIMIT, EVERY, moved).await?;
     daemon.stop().await
 }

@@ -18,12 +18,20 @@ impl Certificate {
     /// # Errors
     /// When one cannot be read, or they do not fit.
     pub fn load(config: &Daemon) -> Result<Self, TlsError> {
-        let (key, certificate) = (config.https_key_path.clone(), config.https_certificate_path.clone());
         // Looked at first, so that a change while they are read is noticed.
-        let files = Watched::new(vec![key.clone(), certificate.clone()]);
-        let of_port =
-            TlsServerConfig { certificate_path: Some(certificate), key_path: Some(key), ..TlsServerConfig::default() };
-        Ok(Self { tls: Tls::new(of_port, Protocol::Either)?, files })
+        let files = watched(config);
+        Ok(Self { tls: Tls::new(configured(config), Protocol::Either)?, files })
+    }
+
+    /// The files that are configured now, also for ports that are open.
+    ///
+    /// # Errors
+    /// As [`Certificate::load`]; what was before stays.
+    pub fn move_to(&mut self, config: &Daemon) -> Result<(), TlsError> {
+        let files = watched(config);
+        self.tls = self.tls.reload_from(configured(config))?;
+        self.files = files;
+        Ok(())
     }
 
     pub fn tls(&self) -> &Tls {
@@ -39,5 +47,17 @@ impl Certificate {
             Ok(()) => tracing::info!("the certificate has been read again"),
             Err(error) => tracing::error!(%error, "the new certificate cannot be used, the old one stays"),
         }
+    }
+}
+
+fn watched(config: &Daemon) -> Watched {
+    Watched::new(vec![config.https_key_path.clone(), config.https_certificate_path.clone()])
+}
+
+fn configured(config: &Daemon) -> TlsServerConfig {
+    TlsServerConfig {
+        certificate_path: Some(config.https_certificate_path.clone()),
+        key_path: Some(config.https_key_path.clone()),
+        ..TlsServerConfig::default()
     }
 }

@@ -257,9 +257,16 @@ impl Daemon {
             self.certificate = None;
             return;
         }
-        match Certificate::load(&self.config) {
-            Ok(loaded) => self.certificate = Some(loaded),
-            Err(error) => tracing::error!(%error, "there is no certificate to serve HTTPS with"),
+        match &mut self.certificate {
+            Some(certificate) => {
+                if let Err(error) = certificate.move_to(&self.config) {
+                    tracing::error!(%error, "the new certificate cannot be used, the old one stays");
+                }
+            }
+            none => match Certificate::load(&self.config) {
+                Ok(loaded) => *none = Some(loaded),
+                Err(error) => tracing::error!(%error, "there is no certificate to serve HTTPS with"),
+            },
         }
     }
 

@@ -102,6 +102,16 @@ impl Tls {
         Ok(())
     }
 
+    /// As [`Tls::reload`], from other files.
+    ///
+    /// # Errors
+    /// As [`Tls::new`]; what was before stays.
+    pub fn reload_from(&self, files: TlsServerConfig) -> Result<Self, TlsError> {
+        let moved = Self { current: Arc::clone(&self.current), files, protocol: self.protocol };
+        moved.reload()?;
+        Ok(moved)
+    }
+
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
