@@ -1,8 +1,12 @@
-//! The agent: reads this host every few seconds and pushes to a gateway.
+//! The agent: pushes what it reads to a gateway.
 //!
-//! A batch is encoded once, kept on disk until the gateway has it, and sent
-//! again byte for byte, so that no answer lost on the way counts it twice.
-//! Metric names are those of the Prometheus node exporter where it has one.
+//! - `host` reads this host, `scrape` pages of metrics.
+//! - `session` and `symbols` make batches of that; `outbox` keeps them in a
+//!   `buffer` on disk until `push` has brought them to the gateway. A batch is
+//!   encoded once and sent again byte for byte, so that no answer lost on the way
+//!   counts it twice.
+//! - `mad` takes the place of a Metrics Aggregator Daemon: what others send here
+//!   is aggregated and goes where its configuration says.
 
 mod buffer;
 mod error;
@@ -31,7 +35,7 @@ use tidegate_runtime::backoff::Policy;
 use tidegate_runtime::server::ServerMetrics;
 use tidegate_runtime::tls::TlsClientConfig;
 use tidegate_runtime::{Health, Target, TaskError, Tasks};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 
 pub use error::Error;
 pub use scrape::{
@@ -199,10 +203,11 @@ pub async fn build(
     let (host, labels) = (host::name(&config), config.labels.clone());
     let interval = Duration::from_secs(config.interval_seconds);
     let outbox = host::start(config, data_dir.join("agent"), metrics, health.part("agent"), &mut tasks).await?;
-    let scribe = Arc::new(Mutex::new(scrape::Scribe::new(rand::random(), host.clone(), labels)));
-    scrape::start(&scrape, outbox.clone(), Arc::clone(&scribe), registry, &mut tasks)?;
+    let scribe = scrape::Scribe::new(rand::random(), host.clone(), labels);
+    let destination = scrape::ToGateway::new(scribe, outbox);
+    scrape::start(&scrape, destination.clone(), registry, &mut tasks)?;
     if own_metrics == OwnMetrics::Push {
-        scrape::start_own(own, host, interval, outbox, scribe, &mut tasks);
+        scrape::start_own(own, host, interval, destination, &mut tasks);
     }
     Ok(Target { name: "agent", http: axum::Router::new(), tasks })
 }

@@ -7,12 +7,15 @@
 //! - `target` and `relabel` make of a group of them what is scraped,
 //! - `fetch` gets pages, `page` reads them, `series` remembers what was on the
 //!   last one, `batch` writes pushes,
-//! - `service` runs it all; `own` reads this process's own metrics instead.
+//! - `service` runs it all and hands it to a `destination`; `own` reads this
+//!   process's own metrics instead.
 
 mod batch;
 mod config;
+mod destination;
 mod discovery;
 mod fetch;
+mod labels;
 mod own;
 mod page;
 mod relabel;
@@ -20,11 +23,14 @@ mod series;
 mod service;
 mod target;
 
-pub use config::{Config, ConfigError, Honor, Job, Labels, Scheme};
+pub use config::{Config, ConfigError, Honor, Job, Scheme};
+pub use labels::Labels;
 pub use own::{OwnMetrics, OwnRegistry};
 
-pub(crate) use batch::Scribe;
+pub(crate) use batch::{Describe, Scribe};
 pub(crate) use config::Checked;
+pub(crate) use destination::{Destination, ToGateway};
 pub(crate) use discovery::Group;
 pub(crate) use own::start as start_own;
-pub(crate) use service::{start, start_source};
+pub(crate) use series::{Point, Scraped};
+pub(crate) use service::{Metrics, start, start_jobs};

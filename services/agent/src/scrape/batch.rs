@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tidegate_proto::v1::{Metadata, Sample, Series, metadata};
 
-use super::config::Labels;
+use super::labels::Labels;
 use super::page::Family;
 use super::series::{Point, Scraped};
 use crate::session::Session;

@@ -1,15 +1,13 @@
 //! Section `agent.scrape` of the configuration.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tidegate_mad::config::RelabelRule;
 
 use super::discovery::Group;
+use super::labels::{Labels, is_label_name};
 use super::relabel::{Rule, RuleError};
-
-pub type Labels = BTreeMap<String, String>;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -182,11 +180,6 @@ impl Scheme {
             Self::Https => "https",
         }
     }
-}
-
-pub fn is_label_name(name: &str) -> bool {
-    let legal = |c: char| c == '_' || c.is_ascii_alphanumeric();
-    name.chars().all(legal) && name.starts_with(|c: char| !c.is_ascii_digit())
 }
 
 #[cfg(test)]

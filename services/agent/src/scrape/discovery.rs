@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::config::Labels;
+use super::labels::Labels;
 
 /// Targets that share labels.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -8,15 +8,14 @@ use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tidegate_runtime::Tasks;
-use tokio::sync::Mutex;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Describe, Scribe};
+use super::batch::Describe;
+use super::destination::Destination;
 use super::page::{Format, parse};
 use super::series::{Point, Scraped};
-use super::service::{hand_on, unix_ms};
-use crate::outbox::Outbox;
+use super::service::unix_ms;
 
 /// What becomes of the metrics of the process that the agent runs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,19 +41,17 @@ pub fn start(
     registry: OwnRegistry,
     host: String,
     interval: Duration,
-    outbox: Outbox,
-    scribe: Arc<Mutex<Scribe>>,
+    destination: impl Destination,
     tasks: &mut Tasks,
 ) {
-    tasks.spawn("agent-own-metrics", |cancel| run(registry, host, interval, outbox, scribe, cancel));
+    tasks.spawn("agent-own-metrics", |cancel| run(registry, host, interval, destination, cancel));
 }
 
 async fn run(
     registry: OwnRegistry,
     host: String,
     interval: Duration,
-    outbox: Outbox,
-    scribe: Arc<Mutex<Scribe>>,
+    destination: impl Destination,
     cancel: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut ticks = tokio::time::interval(interval);
@@ -68,7 +65,7 @@ async fn run(
         let Some(registry) = registry.get() else { continue };
         let describe = if pushes.is_multiple_of(DESCRIBE_EVERY) { Describe::Families } else { Describe::Nothing };
         pushes += 1;
-        hand_on(&scribe, &outbox, &read(registry, &host, unix_ms()), describe).await;
+        destination.hand_on(&read(registry, &host, unix_ms()), describe).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::config::Labels;
+use super::labels::Labels;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

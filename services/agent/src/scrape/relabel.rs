@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 use regex::Regex;
 use tidegate_mad::config::{RelabelAction, RelabelRule};
 
-use super::config::{Labels, is_label_name};
+use super::labels::{Labels, is_label_name};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {

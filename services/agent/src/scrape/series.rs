@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::config::{Checked, Honor, Labels};
+use super::config::{Checked, Honor};
+use super::labels::Labels;
 use super::page::{Family, Page};
 use super::target::Target;
 

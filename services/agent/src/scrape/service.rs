@@ -9,30 +9,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use tidegate_mad::{Kind, Metric, Quantity, Record};
 use tidegate_runtime::Tasks;
-use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Describe, Scribe};
+use super::batch::Describe;
 use super::config::{Checked, Config, ConfigError};
+use super::destination::Destination;
 use super::discovery::Files;
 use super::fetch::{FetchError, Fetcher};
-use super::series::{Memory, Point, Scraped, TooMany};
+use super::series::{Memory, Scraped, TooMany};
 use super::target::{Target, targets};
-use crate::mad::feed::Feed;
-use crate::mad::source::SourceMetrics;
-use crate::outbox::Outbox;
 
 /// Scrapes between two that carry types and help texts.
 const DESCRIBE_EVERY: u64 = 60;
-/// Between two looks at a source's files.
-const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, Default)]
-struct Metrics {
+pub struct Metrics {
     targets: Gauge,
     scrapes: Counter,
     failures: Counter,
@@ -40,6 +34,11 @@ struct Metrics {
 }
 
 impl Metrics {
+    /// Counts there instead of in metrics of its own.
+    pub fn counting(scrapes: &Counter, failures: &Counter) -> Self {
+        Self { scrapes: scrapes.clone(), failures: failures.clone(), ..Self::default() }
+    }
+
     fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("tidegate_agent_scrape");
@@ -51,41 +50,36 @@ impl Metrics {
     }
 }
 
+/// Scrapes the targets of the configuration.
+///
 /// # Errors
-/// When the configuration makes no sense.
+/// When it makes no sense.
 pub fn start(
     config: &Config,
-    outbox: Outbox,
-    scribe: Arc<Mutex<Scribe>>,
+    destination: impl Destination,
     registry: &mut Registry,
     tasks: &mut Tasks,
 ) -> Result<(), ConfigError> {
-    let jobs: Vec<Arc<Checked>> = config.check()?.into_iter().map(Arc::new).collect();
-    if jobs.is_empty() {
-        return Ok(());
+    let jobs = config.check()?;
+    if !jobs.is_empty() {
+        let discovery_interval = Duration::from_secs(config.discovery_interval_seconds.max(1));
+        start_jobs(jobs, destination, Metrics::register(registry), discovery_interval, tasks);
     }
-    let destination = Destination::Gateway { outbox, scribe };
-    let shared = Arc::new(Shared { destination, fetcher: Fetcher::new(), metrics: Metrics::register(registry) });
-    run(jobs, shared, Duration::from_secs(config.discovery_interval_seconds.max(1)), tasks);
     Ok(())
 }
 
-/// Scrapes the targets of a pipeline's source.
-pub fn start_source(jobs: Vec<Checked>, feed: Feed, metrics: &SourceMetrics, tasks: &mut Tasks) {
-    let jobs = jobs.into_iter().map(Arc::new).collect();
-    let metrics =
-        Metrics { scrapes: metrics.received.clone(), failures: metrics.failures.clone(), ..Metrics::default() };
-    let destination = Destination::Pipeline(feed);
-    let shared = Arc::new(Shared { destination, fetcher: Fetcher::new(), metrics });
-    run(jobs, shared, DISCOVERY_INTERVAL, tasks);
-}
-
-fn run(jobs: Vec<Arc<Checked>>, shared: Arc<Shared>, discovery_interval: Duration, tasks: &mut Tasks) {
-    let files = jobs.iter().map(|_| Files::default()).collect();
+/// Scrapes the targets of the jobs. Their files are looked at once an interval.
+pub fn start_jobs(
+    jobs: Vec<Checked>,
+    destination: impl Destination,
+    metrics: Metrics,
+    discovery_interval: Duration,
+    tasks: &mut Tasks,
+) {
     let manager = Manager {
-        files,
-        jobs,
-        shared,
+        files: jobs.iter().map(|_| Files::default()).collect(),
+        jobs: jobs.into_iter().map(Arc::new).collect(),
+        shared: Arc::new(Shared { destination: Box::new(destination), fetcher: Fetcher::new(), metrics }),
         discovery_interval,
         running: BTreeMap::new(),
         scraping: JoinSet::new(),
@@ -96,18 +90,9 @@ fn run(jobs: Vec<Arc<Checked>>, shared: Arc<Shared>, discovery_interval: Duratio
 
 /// What all targets share.
 struct Shared {
-    destination: Destination,
+    destination: Box<dyn Destination>,
     fetcher: Fetcher,
     metrics: Metrics,
-}
-
-enum Destination {
-    Gateway {
-        outbox: Outbox,
-        scribe: Arc<Mutex<Scribe>>,
-    },
-    /// As gauges, one record each.
-    Pipeline(Feed),
 }
 
 struct Manager {
@@ -244,38 +229,8 @@ impl Scraper {
 
     async fn hand_on(&self, scraped: &Scraped, describe: Describe) {
         self.shared.metrics.samples.inc_by(scraped.points.len() as u64);
-        match &self.shared.destination {
-            Destination::Gateway { outbox, scribe } => hand_on(scribe, outbox, scraped, describe).await,
-            Destination::Pipeline(feed) => {
-                let records = scraped.points.iter().filter_map(record).collect();
-                // One that has ended ends this task too.
-                feed.send(records).await.ok();
-            }
-        }
+        self.shared.destination.hand_on(scraped, describe).await;
     }
-}
-
-/// Writes pushes and puts them into the outbox, in the order of their numbers.
-pub(super) async fn hand_on(scribe: &Mutex<Scribe>, outbox: &Outbox, scraped: &Scraped, describe: Describe) {
-    let mut scribe = scribe.lock().await;
-    for batch in scribe.write(scraped, describe) {
-        outbox.add(batch).await;
-    }
-}
-
-/// What is not finite, the ends of series among it, is left out as it is of remote
-/// write.
-fn record(point: &Point) -> Option<Record> {
-    let name = point.labels.get("__name__").filter(|_| point.value.is_finite())?;
-    let dimensions = point.labels.iter().filter(|(name, _)| *name != "__name__");
-    let samples = vec![Quantity::plain(point.value)];
-    let metric = Metric { kind: Kind::Gauge, samples, histograms: Vec::new() };
-    Some(Record {
-        time_ms: point.timestamp_ms,
-        request_time_ms: None,
-        dimensions: dimensions.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        metrics: vec![(name.as_str().into(), metric)],
-    })
 }
 
 /// Where in its interval a target is scraped: spread over all of it, and the

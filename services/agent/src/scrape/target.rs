@@ -3,8 +3,9 @@
 
 use http::Uri;
 
-use super::config::{Checked, Honor, Labels};
+use super::config::{Checked, Honor};
 use super::discovery::Group;
+use super::labels::Labels;
 use super::relabel::{self, Verdict};
 
 /// A target after relabelling. Equal ones are scraped once.

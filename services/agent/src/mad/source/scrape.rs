@@ -1,12 +1,19 @@
 //! `tidegate.ScrapeSource`: pages of metrics as records of gauges.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use http::Uri;
 use tidegate_mad::config::{ScrapeInput, Target};
+use tidegate_mad::{Kind, Metric, Quantity, Record};
 use tidegate_runtime::Tasks;
 
 use super::{SourceMetrics, StartError};
 use crate::mad::feed::Feed;
-use crate::scrape::{self, Checked, Config, Group, Job, Labels};
+use crate::scrape::{Checked, Config, Describe, Destination, Group, Job, Labels, Metrics, Point, Scraped, start_jobs};
+
+/// Between two looks at files of targets.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// # Errors
 /// When an address or a rule makes no sense.
@@ -17,8 +24,34 @@ pub fn start(
     metrics: &SourceMetrics,
     tasks: &mut Tasks,
 ) -> Result<(), StartError> {
-    scrape::start_source(vec![checked(name, input)?], feed, metrics, tasks);
+    let metrics = Metrics::counting(&metrics.received, &metrics.failures);
+    start_jobs(vec![checked(name, input)?], feed, metrics, DISCOVERY_INTERVAL, tasks);
     Ok(())
+}
+
+/// As gauges, one record each.
+#[async_trait]
+impl Destination for Feed {
+    async fn hand_on(&self, scraped: &Scraped, _: Describe) {
+        let records = scraped.points.iter().filter_map(record).collect();
+        // One that has ended ends the scraping, too.
+        self.send(records).await.ok();
+    }
+}
+
+/// What is not finite, the ends of series among it, is left out as it is of remote
+/// write.
+fn record(point: &Point) -> Option<Record> {
+    let name = point.labels.get("__name__").filter(|_| point.value.is_finite())?;
+    let dimensions = point.labels.iter().filter(|(name, _)| *name != "__name__");
+    let samples = vec![Quantity::plain(point.value)];
+    let metric = Metric { kind: Kind::Gauge, samples, histograms: Vec::new() };
+    Some(Record {
+        time_ms: point.timestamp_ms,
+        request_time_ms: None,
+        dimensions: dimensions.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        metrics: vec![(name.as_str().into(), metric)],
+    })
 }
 
 fn checked(name: &str, input: &ScrapeInput) -> Result<Checked, StartError> {

@@ -4,8 +4,10 @@ use std::net::TcpListener;
 use tidegate_proto::v1::PushRequest;
 
 use super::*;
-use crate::outbox;
+use crate::outbox::{self, Outbox};
+use crate::scrape::batch::Scribe;
 use crate::scrape::config::Job;
+use crate::scrape::destination::ToGateway;
 use crate::scrape::series::STALE;
 use crate::test_gateway::Gateway;
 use crate::{BufferConfig, PushConfig};
@@ -48,9 +50,9 @@ async fn run(config: Config) -> Running {
     let push = PushConfig { endpoint: gateway.endpoint(), ..PushConfig::default() };
     let sender = outbox::Sender::new(outbox.clone(), &push).unwrap();
     let labels = [("region".to_owned(), "r".to_owned())].into();
-    let scribe = Arc::new(Mutex::new(Scribe::new([7; 16], "agent".into(), labels)));
+    let destination = ToGateway::new(Scribe::new([7; 16], "agent".into(), labels), outbox);
     let mut tasks = Tasks::detached();
-    start(&config, outbox, scribe, &mut Registry::default(), &mut tasks).unwrap();
+    start(&config, destination, &mut Registry::default(), &mut tasks).unwrap();
     tasks.spawn("send", |cancel| sender.run(cancel));
     Running { gateway, tasks, _folder: folder }
 }
