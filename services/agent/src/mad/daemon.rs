@@ -169,7 +169,14 @@ impl Daemon {
         if let Some(certificate) = &mut self.certificate {
             certificate.look();
         }
-        let changes = match self.folder.changes() {
+        let changes = self.changes();
+        self.apply(changes).await;
+        self.start_waiting().await;
+    }
+
+    /// Of the pipelines' folder; none as long as it cannot be read.
+    fn changes(&mut self) -> Changes {
+        match self.folder.changes() {
             Ok(changes) => {
                 if std::mem::take(&mut self.folder_is_missing) {
                     tracing::info!(folder = %self.folder.path().display(), "the pipelines' folder is there again");
@@ -183,9 +190,7 @@ impl Daemon {
                 }
                 Changes::default()
             }
-        };
-        self.apply(changes).await;
-        self.start_waiting().await;
+        }
     }
 
     /// Tries sources again that could not start, as long as there are some.
@@ -220,13 +225,7 @@ impl Daemon {
         }
         tracing::info!(file = %self.options.file.display(), "the configuration has been read again");
         if monitoring::differs(&old, &self.config) {
-            let mut tasks = Tasks::new(self.shared.failures.clone());
-            self.shared.sinks.own = monitoring::start(&self.config, &self.routes, &self.options.metrics, &mut tasks);
-            let before = std::mem::replace(&mut self.monitoring, tasks);
-            // Pipelines that run go on telling the one before, which hands it on as long as they do.
-            self.retired.spawn(async move {
-                before.finish(FLUSH).await.ok();
-            });
+            self.renew_monitoring();
         }
         if (&old.https_key_path, &old.https_certificate_path, old.enable_https)
             != (&self.config.https_key_path, &self.config.https_certificate_path, self.config.enable_https)
@@ -236,18 +235,33 @@ impl Daemon {
         self.shared.sinks.folder.clone_from(&self.config.log_directory);
         self.routes.replace(self.table());
         if old.pipelines_directory != self.config.pipelines_directory {
-            let before = std::mem::replace(&mut self.folder, Folder::new(self.config.pipelines_directory.clone()));
-            match self.folder.first() {
-                Ok(mut changes) => {
-                    changes.vanished =
-                        self.pipelines.keys().filter(|file| !changes.appeared.contains(file)).cloned().collect();
-                    self.apply(changes).await;
-                }
-                Err(error) => {
-                    let folder = self.config.pipelines_directory.display();
-                    tracing::error!(%folder, %error, "the new pipelines' folder cannot be read, the old one stays");
-                    self.folder = before;
-                }
+            self.move_folder().await;
+        }
+    }
+
+    /// Pipelines that run go on telling the one before, which hands it on as long as they do.
+    fn renew_monitoring(&mut self) {
+        let mut tasks = Tasks::new(self.shared.failures.clone());
+        self.shared.sinks.own = monitoring::start(&self.config, &self.routes, &self.options.metrics, &mut tasks);
+        let before = std::mem::replace(&mut self.monitoring, tasks);
+        self.retired.spawn(async move {
+            before.finish(FLUSH).await.ok();
+        });
+    }
+
+    /// Runs the pipelines of the folder that is configured now.
+    async fn move_folder(&mut self) {
+        let mut folder = Folder::new(self.config.pipelines_directory.clone());
+        match folder.first() {
+            Ok(mut changes) => {
+                self.folder = folder;
+                changes.vanished =
+                    self.pipelines.keys().filter(|file| !changes.appeared.contains(file)).cloned().collect();
+                self.apply(changes).await;
+            }
+            Err(error) => {
+                let folder = folder.path().display();
+                tracing::error!(%folder, %error, "the new pipelines' folder cannot be read, the old one stays");
             }
         }
     }
