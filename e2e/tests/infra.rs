@@ -62,6 +62,91 @@ fn compose_starts_every_target_with_a_configuration_that_it_accepts() {
     let expected =
         [("agent", 1), ("compactor", 2), ("gateway", 2), ("migrate", 1), ("query", 2), ("rollup", 3)].into_iter();
     assert_eq!(started, expected.map(|(target, count)| (target.to_owned(), count)).collect());
+
+    let table = read("services/tidegate/src/targets.rs");
+    let names: Vec<_> = table.lines().filter_map(|line| line.trim().strip_prefix("Spec { name: Name::")).collect();
+    assert!(names.len() >= 5, "the table of targets has another form: {names:?}");
+    for name in names {
+        let name = name.split(',').next().expect("a name").to_lowercase();
+        assert!(started.contains_key(&name), "no service is a {name}");
+    }
+}
+
+/// That the configuration is accepted means nothing if everything is.
+#[test]
+fn a_configuration_that_is_wrong_is_refused() {
+    let mut check = Command::new(binary::tidegate().unwrap());
+    check.args(["config", "check", "--config"]).arg(root().join("infra/config/fleet.yaml"));
+    let checked = check.env("TIDEGATE__EVENTLOG__KAFKA__BROKER", "kafka-1:9092").output().unwrap();
+    assert!(!checked.status.success());
+    assert!(String::from_utf8_lossy(&checked.stderr).contains("broker"), "{checked:?}");
+}
+
+/// `name:tag`, and the tag says more than the latest there is.
+fn is_pinned(image: &str) -> bool {
+    let tag = image.rsplit('/').next().and_then(|name| name.split_once(':')).map(|(_, tag)| tag);
+    tag.is_some_and(|tag| !tag.is_empty() && tag != "latest")
+}
+
+#[test]
+fn images_are_pinned() {
+    for (name, service) in services() {
+        let image = service["image"].as_str().unwrap_or_else(|| panic!("{name} has no image"));
+        let has_number = image.contains(|c: char| c.is_ascii_digit());
+        assert!(is_pinned(image) && (has_number || is_ours(&service)), "{name}: {image}");
+    }
+    let dockerfile = read("infra/images/Dockerfile");
+    let images: Vec<_> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
+    assert_eq!(images.len(), 3);
+    for image in images.iter().map(|image| image.split(' ').next().expect("an image")) {
+        assert!(is_pinned(image), "{image}");
+    }
+    assert!(!is_pinned("minio/minio") && !is_pinned("registry:5000/minio") && !is_pinned("minio:latest"));
+}
+
+/// The image is built by the Rust that the project asks for, and runs as somebody who may do nothing.
+#[test]
+fn the_image_is_built_by_our_rust_and_does_not_run_as_root() {
+    let manifest = read("Cargo.toml");
+    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).expect("a version");
+    let dockerfile = read("infra/images/Dockerfile");
+    assert!(dockerfile.contains(&format!("FROM rust:{}-", version.trim_matches('"'))), "{version}");
+    let (_, last) = dockerfile.rsplit_once("\nFROM ").expect("stages");
+    assert!(last.starts_with("gcr.io/distroless/") && last.contains("\nUSER 65532:65532\n"), "{last}");
+    // What is built must be copied: all that the workspace consists of.
+    let ignored = read("infra/images/Dockerfile.dockerignore");
+    let members =
+        manifest.lines().skip_while(|line| !line.starts_with("members")).take_while(|line| !line.starts_with(']'));
+    for member in members.flat_map(|line| line.split('"').skip(1).step_by(2)) {
+        let folder = member.split('/').next().expect("a folder");
+        assert!(ignored.lines().any(|line| line == format!("!{folder}")), "{member} is not copied into the image");
+    }
+}
+
+#[test]
+fn published_ports_are_of_this_machine_alone_and_told_in_the_readme() {
+    let readme = read("infra/README.md");
+    let mut published = Vec::new();
+    for (name, service) in services() {
+        for port in strings(&service["ports"]) {
+            let [address, outside, inside] = port.split(':').collect::<Vec<_>>()[..] else { panic!("{name}: {port}") };
+            assert_eq!(address, "127.0.0.1", "{name}: {port}");
+            assert!(readme.contains(outside), "{name}: infra/README.md has no {outside}");
+            published.push(outside.to_owned());
+            if is_ours(&service) {
+                let fleet = yaml("infra/config/fleet.yaml");
+                let listens = |section: &str| {
+                    fleet[section]["listen"].as_str().is_some_and(|at| at.ends_with(&format!(":{inside}")))
+                };
+                assert!(listens("http") || listens("grpc"), "{name}: nothing listens at {inside}");
+            }
+        }
+    }
+    published.sort();
+    let all = published.len();
+    published.dedup();
+    assert_eq!(published.len(), all, "two services on one port");
+    assert!(all >= 8, "{all} ports");
 }
 
 #[test]
