@@ -8,6 +8,15 @@ fn numbers_ascend_from_one() {
 }
 
 #[test]
+fn programs_that_may_go_on_know_an_earlier_version_and_never_become_more() {
+    let mut before = 1;
+    for Migration { number, name, needs, .. } in MIGRATIONS {
+        assert!((before..=*number).contains(needs), "{name} needs {needs}");
+        before = *needs;
+    }
+}
+
+#[test]
 fn files_and_table_agree() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cql");
     let mut files: Vec<String> =
@@ -29,6 +38,6 @@ fn every_statement_can_be_repeated() {
 #[test]
 fn comments_are_left_out() {
     let text = "-- one; two\nCREATE x ( -- three\n  a int -- four;\n);\n\n;CREATE y\n";
-    let migration = Migration { number: 1, name: "x", text };
+    let migration = Migration { number: 1, name: "x", needs: 1, text };
     assert_eq!(migration.statements(), ["CREATE x (\n  a int\n)", "CREATE y"]);
 }

@@ -19,9 +19,12 @@ pub enum OpenError {
     Replication { keyspace: String, found: u16, wanted: u16, replication: String },
     #[error("no node can be asked to make tables")]
     NoNode,
-    /// Written by a later program.
-    #[error("the tables in keyspace {keyspace} have version {found}, this program knows up to {known}: it is too old")]
-    TooNew { keyspace: String, found: i32, known: i32 },
+    /// Made by a later program.
+    #[error(
+        "the tables in keyspace {keyspace} have version {found} and can be used by programs that know version {needs}, this one \
+         knows up to {known}: it is too old"
+    )]
+    TooNew { keyspace: String, found: i32, needs: i32, known: i32 },
     #[error("the tables in keyspace {keyspace} have version {found} of {known}: run `tidegate migrate` first")]
     TooOld { keyspace: String, found: i32, known: i32 },
     #[error("migration {number} ({name}) was applied in another form than this program has it")]

@@ -28,6 +28,8 @@ pub use config::{Config, Consistency, Retention};
 pub use database::Clock;
 pub use error::OpenError;
 pub use metrics::Metrics;
+#[doc(hidden)]
+pub use migrate::migrate_by;
 pub use migrate::{Migrated, migrate};
 pub use secret::Secret;
 pub use store::CassandraStore;

@@ -3,6 +3,9 @@
 //! All statements of all who migrate go to the same node, which does one after
 //! the other: Cassandra can give a table two identities when two nodes make it
 //! at the same moment.
+//!
+//! `schema_migrations` says what was applied; `schema_needs` says, for programs
+//! that do not know a migration, whether they may go on with its tables.
 
 mod replication;
 
@@ -10,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use scylla::client::session::Session;
+use scylla::deserialize::value::DeserializeValue;
 use scylla::errors::ExecutionError;
 use scylla::policies::load_balancing::{LoadBalancingPolicy, NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::response::query_result::QueryRowsResult;
@@ -40,10 +44,20 @@ pub struct Migrated {
 }
 
 /// Makes the keyspace if it is missing and applies the migrations that it lacks. One at a time does, the others wait.
+/// Newer tables that this program may use stay as they are.
 ///
 /// # Errors
 /// [`OpenError::TooNew`] and [`OpenError::Changed`] before a migration is applied; whatever the cluster answers.
 pub async fn migrate(config: &Config) -> Result<Migrated, OpenError> {
+    migrate_by(config, MIGRATIONS).await
+}
+
+/// As a program does that knows these migrations.
+///
+/// # Errors
+/// As [`migrate`].
+#[doc(hidden)]
+pub async fn migrate_by(config: &Config, known: &[Migration]) -> Result<Migrated, OpenError> {
     let session = connect(config).await?;
     let node = node(&session)?;
     let cluster = Cluster { session: &session, node: Some(node) };
@@ -53,12 +67,13 @@ pub async fn migrate(config: &Config) -> Result<Migrated, OpenError> {
     for table in [
         "CREATE TABLE IF NOT EXISTS schema_lock (name text PRIMARY KEY, holder text)",
         "CREATE TABLE IF NOT EXISTS schema_migrations (number int PRIMARY KEY, name text, checksum text, applied timestamp)",
+        "CREATE TABLE IF NOT EXISTS schema_needs (number int PRIMARY KEY, needs int)",
     ] {
         cluster.ask("making the table of migrations", table, ()).await?;
     }
     let holder = format!("{:016x}", rand::random::<u64>());
     lock(&cluster, &holder).await?;
-    let migrated = apply(&cluster, &config.keyspace).await;
+    let migrated = apply(&cluster, &config.keyspace, known).await;
     // Only its own: it may have lapsed, and be another's by now.
     let unlock = "DELETE FROM schema_lock WHERE name = 'migrate' IF holder = ?";
     let unlocked = cluster.ask("letting go of the lock", unlock, (&holder,)).await;
@@ -71,13 +86,31 @@ pub async fn migrate(config: &Config) -> Result<Migrated, OpenError> {
 pub(crate) async fn check(session: &Session, config: &Config) -> Result<(), OpenError> {
     let cluster = Cluster { session, node: None };
     check_replication(&cluster, config).await?;
-    let (found, known) = (last(&applied(&cluster, &config.keyspace).await?), known());
-    let keyspace = config.keyspace.clone();
-    match found.cmp(&known) {
-        std::cmp::Ordering::Less => Err(OpenError::TooOld { keyspace, found, known }),
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Greater => Err(OpenError::TooNew { keyspace, found, known }),
+    let keyspace = &config.keyspace;
+    let (found, known) = (last(&applied(&cluster, keyspace).await?), version(MIGRATIONS));
+    if found < known {
+        return Err(OpenError::TooOld { keyspace: keyspace.clone(), found, known });
     }
+    check_newer(&cluster, keyspace, found, known).await
+}
+
+/// Refuses tables that were made by a later program, unless all that made them newer says that this one may use them.
+async fn check_newer(cluster: &Cluster<'_>, keyspace: &str, found: i32, known: i32) -> Result<(), OpenError> {
+    if found <= known {
+        return Ok(());
+    }
+    let needs = needed(&needs(cluster, keyspace).await?, found, known);
+    if needs > known {
+        return Err(OpenError::TooNew { keyspace: keyspace.to_owned(), found, needs, known });
+    }
+    tracing::info!(keyspace, found, known, "the tables are newer than this program, and made so that it can use them");
+    Ok(())
+}
+
+/// The version of the tables that a program must know of which `known` is all it knows. A migration that says nothing needs
+/// itself.
+fn needed(needs: &BTreeMap<i32, i32>, found: i32, known: i32) -> i32 {
+    (known + 1..=found).map(|number| needs.get(&number).copied().unwrap_or(number)).max().unwrap_or(known)
 }
 
 struct Cluster<'a> {
@@ -150,22 +183,24 @@ async fn lock(cluster: &Cluster<'_>, holder: &str) -> Result<(), OpenError> {
     }
 }
 
-async fn apply(cluster: &Cluster<'_>, keyspace: &str) -> Result<Migrated, OpenError> {
+async fn apply(cluster: &Cluster<'_>, keyspace: &str, known: &[Migration]) -> Result<Migrated, OpenError> {
     let done = applied(cluster, keyspace).await?;
-    let (found, known) = (last(&done), known());
-    if found > known {
-        return Err(OpenError::TooNew { keyspace: keyspace.to_owned(), found, known });
-    }
+    check_newer(cluster, keyspace, last(&done), version(known)).await?;
     let changed = |migration: &&Migration| done.get(&migration.number).is_some_and(|sum| *sum != checksum(migration));
-    if let Some(Migration { number, name, .. }) = MIGRATIONS.iter().find(changed) {
+    if let Some(Migration { number, name, .. }) = known.iter().find(changed) {
         return Err(OpenError::Changed { number: *number, name: (*name).to_owned() });
     }
     let mut applied = Vec::new();
-    for migration in MIGRATIONS.iter().filter(|migration| !done.contains_key(&migration.number)) {
-        run(cluster, migration).await?;
-        applied.push(migration.name.to_owned());
+    for migration in known {
+        // Also of one that a program applied which did not say it yet, and before it is seen to be applied.
+        let text = "INSERT INTO schema_needs (number, needs) VALUES (?, ?)";
+        cluster.ask("noting what a migration needs", text, (migration.number, migration.needs)).await?;
+        if !done.contains_key(&migration.number) {
+            run(cluster, migration).await?;
+            applied.push(migration.name.to_owned());
+        }
     }
-    Ok(Migrated { applied, version: known })
+    Ok(Migrated { applied, version: last(&done).max(version(known)) })
 }
 
 /// The client library waits after each statement until all nodes agree on the tables.
@@ -183,18 +218,34 @@ async fn run(cluster: &Cluster<'_>, migration: &Migration) -> Result<(), OpenErr
 
 /// Number → checksum.
 async fn applied(cluster: &Cluster<'_>, keyspace: &str) -> Result<BTreeMap<i32, String>, OpenError> {
+    numbered(cluster, keyspace, "schema_migrations", "checksum").await
+}
+
+/// Number → version that a program must know.
+async fn needs(cluster: &Cluster<'_>, keyspace: &str) -> Result<BTreeMap<i32, i32>, OpenError> {
+    numbered(cluster, keyspace, "schema_needs", "needs").await
+}
+
+/// What a table says of each migration; nothing if it is not there.
+async fn numbered<T>(
+    cluster: &Cluster<'_>,
+    keyspace: &str,
+    table: &str,
+    column: &str,
+) -> Result<BTreeMap<i32, T>, OpenError>
+where
+    T: for<'frame, 'metadata> DeserializeValue<'frame, 'metadata>,
+{
     let doing = "reading the table of migrations";
-    let text =
-        "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'schema_migrations'";
-    let table = cluster.ask(doing, text, (keyspace,)).await?;
-    if table.is_none_or(|rows| rows.rows_num() == 0) {
+    let text = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
+    let found = cluster.ask(doing, text, (keyspace, table)).await?;
+    if found.is_none_or(|rows| rows.rows_num() == 0) {
         return Ok(BTreeMap::new());
     }
-    let text = format!("SELECT number, checksum FROM {keyspace}.schema_migrations");
-    let answer = cluster.ask(doing, &text, ()).await?;
+    let answer = cluster.ask(doing, &format!("SELECT number, {column} FROM {keyspace}.{table}"), ()).await?;
     let unreadable = || OpenError::Unreadable { keyspace: keyspace.to_owned() };
     let answer = answer.ok_or_else(unreadable)?;
-    let rows = answer.rows::<(i32, String)>().map_err(|_| unreadable())?;
+    let rows = answer.rows::<(i32, T)>().map_err(|_| unreadable())?;
     rows.collect::<Result<_, _>>().map_err(|_| unreadable())
 }
 
@@ -202,8 +253,8 @@ fn last(applied: &BTreeMap<i32, String>) -> i32 {
     applied.keys().next_back().copied().unwrap_or(0)
 }
 
-fn known() -> i32 {
-    MIGRATIONS.last().map_or(0, |migration| migration.number)
+fn version(known: &[Migration]) -> i32 {
+    known.last().map_or(0, |migration| migration.number)
 }
 
 /// Comments do not count.
@@ -214,3 +265,6 @@ fn checksum(migration: &Migration) -> String {
 fn request(doing: &'static str, source: ExecutionError) -> OpenError {
     OpenError::Request { doing, source: Box::new(source) }
 }
+
+#[cfg(test)]
+mod tests;

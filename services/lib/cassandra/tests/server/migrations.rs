@@ -1,7 +1,7 @@
 //! Tables: made, made again, by two at once, refused.
 
-use tidegate_cassandra::{CassandraStore, Config, Metrics, OpenError, migrate};
-use tidegate_schemas::cql::MIGRATIONS;
+use tidegate_cassandra::{CassandraStore, Config, Metrics, OpenError, migrate, migrate_by};
+use tidegate_schemas::cql::{MIGRATIONS, Migration};
 
 use super::shared::{clean_up, config, cqlsh};
 
@@ -50,6 +50,34 @@ async fn tables_are_made_once_and_others_refused() {
     assert!(error.to_string().contains("tidegate migrate"), "{error}");
     let repaired = migrate(&config).await.expect("tables that are there already");
     assert_eq!(repaired.applied, all, "statements can be repeated");
+    clean_up(&config).await;
+}
+
+/// What a program finds that knows less than the tables have.
+#[tokio::test]
+async fn newer_tables_are_used_if_they_were_made_for_it() {
+    let Some(config) = config("newer tables on Cassandra") else { return };
+    let number = MIGRATIONS.len() as i32 + 1;
+    let next = |needs, name, text| [MIGRATIONS, &[Migration { number, name, needs, text }]].concat();
+    let adds = next(number - 1, "more", "CREATE TABLE IF NOT EXISTS more (a int PRIMARY KEY)");
+    migrate(&config).await.expect("migrated");
+    let migrated = migrate_by(&config, &adds).await.expect("by a later program");
+    assert_eq!((migrated.applied.as_slice(), migrated.version), (["more".to_owned()].as_slice(), number));
+    CassandraStore::open(&config, Metrics::default()).await.expect("an older program goes on");
+    let again = migrate(&config).await.expect("nothing is to be done by it");
+    assert!(again.applied.is_empty() && again.version == number, "{again:?}");
+
+    let session = cqlsh(&config).await;
+    let forget = "DELETE FROM schema_needs WHERE number = ?";
+    session.query_unpaged(forget, (number,)).await.expect("deleted");
+    let error = refusal(&config).await;
+    assert!(matches!(error, OpenError::TooNew { needs, .. } if needs == number), "said by nobody: {error}");
+
+    let needed = next(number, "more", "CREATE TABLE IF NOT EXISTS more (a int PRIMARY KEY)");
+    migrate_by(&config, &needed).await.expect("by a later program");
+    for error in [refusal(&config).await, migrate(&config).await.expect_err("needs more than it knows")] {
+        assert!(matches!(error, OpenError::TooNew { needs, .. } if needs == number), "{error}");
+    }
     clean_up(&config).await;
 }
 
