@@ -66,6 +66,7 @@ pub struct Servers {
 pub struct Cut {
     brokers: Vec<TcpProxy>,
     nodes: Vec<TcpProxy>,
+    archive: Option<TcpProxy>,
     side: Side,
 }
 
@@ -96,7 +97,10 @@ impl Cluster {
                 for (target, count) in FLEET {
                     (0..count).try_for_each(|_| cluster.add(target).map(|_| ()))?;
                 }
-                cluster.migrate().await?;
+                for node in &mut cluster.nodes {
+                    node.use_program(old(scenario, plan));
+                }
+                cluster.migrate(old(scenario, plan)).await?;
             }
         }
         Ok(cluster)
@@ -115,9 +119,13 @@ impl Cluster {
         Ok(self.nodes.len() - 1)
     }
 
-    /// Makes tables and bucket.
-    async fn migrate(&self) -> anyhow::Result<()> {
-        let mut command = tokio::process::Command::new(binary::tidegate()?);
+    /// Makes tables and bucket, by this program or by the one under test.
+    pub async fn migrate(&self, program: Option<&Path>) -> anyhow::Result<()> {
+        let program = match program {
+            Some(program) => program,
+            None => binary::tidegate()?,
+        };
+        let mut command = tokio::process::Command::new(program);
         command.arg("migrate").arg("--config").arg(self.nodes[0].config_path()).stdin(Stdio::null());
         let output = command.output().await?;
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -185,6 +193,11 @@ impl Cluster {
     }
 }
 
+/// What a session begins with, if not with the program under test.
+fn old<'a>(scenario: &Scenario, plan: &'a Plan) -> Option<&'a Path> {
+    plan.old.as_deref().filter(|_| scenario.kind == Kind::Upgrade)
+}
+
 /// A process that is silent for longer loses its partitions.
 pub const SESSION_TIMEOUT_MS: u64 = 6_000;
 
@@ -196,7 +209,7 @@ impl Servers {
         let upstream = stack.s3_endpoint()?.trim_start_matches("http://").parse()?;
         let s3 = FaultProxy::start(upstream, plan.seed).await?;
         let cut = match scenario.kind {
-            Kind::Cut(_, side) => Some(Cut::start(&stack, side).await?),
+            Kind::Cut(_, side) => Some(Cut::start(&stack, &s3, side).await?),
             _ => None,
         };
         let bucket = names::unique_name('-');
@@ -242,7 +255,10 @@ impl Servers {
         });
         let (access_key_id, secret_access_key) = self.stack.s3_keys()?;
         let s3 = serde_json::json!({
-            "endpoint": self.s3.url(),
+            "endpoint": match cut.and_then(|cut| cut.archive.as_ref()) {
+                Some(proxy) => format!("http://{}", proxy.address()),
+                None => self.s3.url(),
+            },
             "bucket": self.bucket,
             "access_key_id": access_key_id,
             "secret_access_key": secret_access_key,
@@ -252,7 +268,7 @@ impl Servers {
 }
 
 impl Cut {
-    async fn start(stack: &Stack, side: Side) -> anyhow::Result<Self> {
+    async fn start(stack: &Stack, s3: &FaultProxy, side: Side) -> anyhow::Result<Self> {
         let (mut brokers, mut nodes) = (Vec::new(), Vec::new());
         if side.is_of_brokers() {
             for address in stack.proxied_brokers()? {
@@ -268,7 +284,11 @@ impl Cut {
                 nodes.push(TcpProxy::start(address.parse()?).await?);
             }
         }
-        Ok(Self { brokers, nodes, side })
+        let archive = match side {
+            Side::Archive => Some(TcpProxy::start(s3.url().trim_start_matches("http://").parse()?).await?),
+            _ => None,
+        };
+        Ok(Self { brokers, nodes, archive, side })
     }
 
     /// Nothing arrives any more, and nobody is told.
@@ -282,6 +302,6 @@ impl Cut {
     }
 
     fn set(&self, state: State) {
-        self.brokers.iter().chain(&self.nodes).for_each(|proxy| proxy.set(state));
+        self.brokers.iter().chain(&self.nodes).chain(&self.archive).for_each(|proxy| proxy.set(state));
     }
 }

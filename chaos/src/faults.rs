@@ -4,6 +4,7 @@ mod clients;
 mod network;
 mod servers;
 mod topic;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub async fn inject(kind: Kind, session: &mut Session, plan: &Plan) -> anyhow::R
             Kind::Nodes(count) => servers::nodes(session, run, count).await?,
             Kind::S3 => servers::s3(session).await?,
             Kind::Storm => storm(session).await?,
+            Kind::Upgrade => upgrade::there_and_back(session, plan.old.as_deref()).await?,
             Kind::Poison => topic::poison(session).await?,
             Kind::Retention => topic::retention(session).await?,
             Kind::MadeAnew => topic::made_anew(session, run).await?,

@@ -32,7 +32,7 @@ use tokio::task::JoinSet;
 
 use cluster::Topology;
 use report::Line;
-use scenario::{SCENARIOS, Scenario};
+use scenario::{SCENARIOS, Scenario, UPGRADE};
 use session::Plan;
 
 /// Breaks Tidegate from a seed and counts what is left.
@@ -89,6 +89,9 @@ struct Run {
     /// Added to the ports of the servers that tests use; the stacks of three brokers and of three nodes take the next thousands
     #[arg(long, default_value_t = 1_000)]
     port_offset: u16,
+    /// The program of an earlier version, which the scenario `upgrade` needs
+    #[arg(long)]
+    old: Option<PathBuf>,
     /// Leaves the folders of all sessions, not only of those that went wrong
     #[arg(long)]
     keep: bool,
@@ -187,10 +190,14 @@ impl Run {
         if let Some(unknown) = self.only.iter().find(|name| !SCENARIOS.iter().any(|one| one.name == **name)) {
             bail!("there is no scenario {unknown}; `tidegate-chaos list` names them");
         }
+        if self.old.is_none() && self.only.iter().any(|name| name == UPGRADE) {
+            bail!("{UPGRADE} needs the program of an earlier version: give --old");
+        }
         let mut jobs = Vec::new();
         for (scenario, topology) in SCENARIOS.iter().flat_map(|one| self.topology.iter().map(move |at| (one, *at))) {
             let wanted = self.only.is_empty() || self.only.iter().any(|name| name == scenario.name);
-            if !wanted || !scenario.topologies.contains(&topology) {
+            let possible = scenario.name != UPGRADE || self.old.is_some();
+            if !wanted || !possible || !scenario.topologies.contains(&topology) {
                 continue;
             }
             let of_it = || done.iter().filter(|line| line.scenario == scenario.name && line.topology == topology);
@@ -200,7 +207,8 @@ impl Run {
             let mut seed = self.seed + of_it().count() as u64;
             while left > 0 {
                 let runs = left.min(scenario.runs_a_session);
-                let plan = Plan { topology, seed, first_run, runs, port_offset: self.port_offset };
+                let plan =
+                    Plan { topology, seed, first_run, runs, port_offset: self.port_offset, old: self.old.clone() };
                 jobs.push(Job { scenario, plan });
                 (left, first_run, seed) = (left - runs, first_run + runs, seed + 1);
             }

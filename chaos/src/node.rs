@@ -47,6 +47,8 @@ pub struct Node {
     folder: PathBuf,
     http_port: u16,
     grpc_port: u16,
+    /// Instead of the one under test.
+    program: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -63,13 +65,21 @@ impl Node {
              grpc: {{listen: \"127.0.0.1:{grpc_port}\"}}\n"
         );
         std::fs::write(folder.join("config.yaml"), own + settings)?;
-        Ok(Self { name, target, folder, http_port, grpc_port, child: None })
+        Ok(Self { name, target, folder, http_port, grpc_port, program: None, child: None })
+    }
+
+    /// What the next start runs: this program, or the one under test.
+    pub fn use_program(&mut self, program: Option<&Path>) {
+        self.program = program.map(Path::to_owned);
     }
 
     /// Starts the process; it aborts at the failpoint if one is given.
     pub fn spawn(&mut self, failpoint: Option<&str>) -> anyhow::Result<()> {
         self.kill9();
-        let program = binary::tidegate()?;
+        let program = match &self.program {
+            Some(program) => program,
+            None => binary::tidegate()?,
+        };
         let mut command = Command::new(program);
         command.arg(self.target.name()).arg("--config").arg(self.config_path());
         command.env_remove("TIDEGATE_FAILPOINT");

@@ -38,6 +38,8 @@ pub enum Kind {
     Poison,
     /// Records are deleted that no rollup has read.
     Retention,
+    /// Another version of the program is replaced by this one, one process at a time, and this one by it.
+    Upgrade,
     /// The topic is deleted and made under the same name, every other time after it was given more partitions.
     MadeAnew,
 }
@@ -47,16 +49,18 @@ pub enum Kind {
 pub enum Side {
     Brokers,
     Store,
+    /// Brokers and store.
     Both,
+    Archive,
 }
 
 impl Side {
     pub fn is_of_brokers(self) -> bool {
-        self != Side::Store
+        matches!(self, Side::Brokers | Side::Both)
     }
 
     pub fn is_of_store(self) -> bool {
-        self != Side::Brokers
+        matches!(self, Side::Store | Side::Both)
     }
 }
 
@@ -87,6 +91,9 @@ impl Scenario {
         if self.topologies.first() == Some(&topology) { self.quick_runs } else { 0 }
     }
 }
+
+/// Needs another version of the program to be named.
+pub const UPGRADE: &str = "upgrade";
 
 const ONE: Size = Size { brokers: 1, nodes: 1 };
 const THREE_BROKERS: Size = Size { brokers: 3, nodes: 1 };
@@ -164,6 +171,25 @@ pub const SCENARIOS: &[Scenario] = &[
         runs_a_session: 2,
         ..ON_A_FLEET
     },
+    Scenario {
+        name: "compactor-cut-from-broker",
+        kind: Kind::Cut(Target::Compactor, Side::Brokers),
+        runs_a_session: 2,
+        ..ON_A_FLEET
+    },
+    Scenario {
+        name: "compactor-cut-from-store",
+        kind: Kind::Cut(Target::Compactor, Side::Store),
+        runs_a_session: 2,
+        ..ON_A_FLEET
+    },
+    Scenario {
+        name: "compactor-cut-from-archive",
+        kind: Kind::Cut(Target::Compactor, Side::Archive),
+        runs_a_session: 2,
+        ..ON_A_FLEET
+    },
+    Scenario { name: UPGRADE, kind: Kind::Upgrade, runs_a_session: 1, ..ON_A_FLEET },
     Scenario { name: "rebalance-storm", kind: Kind::Storm, runs_a_session: 1, ..ON_A_FLEET },
     Scenario { name: "retention-overrun", kind: Kind::Retention, runs_a_session: 1, ..ON_A_FLEET },
     Scenario { name: "topic-made-anew", kind: Kind::MadeAnew, runs_a_session: 1, ..ON_A_FLEET },

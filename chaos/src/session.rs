@@ -1,6 +1,6 @@
 //! A session: processes, clients, a number of runs of one fault, then the recount.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ pub struct Plan {
     pub first_run: u32,
     pub runs: u32,
     pub port_offset: u16,
+    /// The program of another version, for an upgrade.
+    pub old: Option<PathBuf>,
 }
 
 /// What the log itself was made to lose.
