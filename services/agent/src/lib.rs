@@ -203,8 +203,8 @@ pub async fn build(
     let (host, labels) = (host::name(&config), config.labels.clone());
     let interval = Duration::from_secs(config.interval_seconds);
     let outbox = host::start(config, data_dir.join("agent"), metrics, health.part("agent"), &mut tasks).await?;
-    let scribe = scrape::Scribe::new(rand::random(), host.clone(), labels);
-    let destination = scrape::ToGateway::new(scribe, outbox);
+    let batches = scrape::ScrapeBatches::new(rand::random(), host.clone(), labels);
+    let destination = scrape::ToGateway::new(batches, outbox);
     scrape::start(&scrape, destination.clone(), registry, &mut tasks)?;
     if own_metrics == OwnMetrics::Push {
         scrape::start_own(own, host, interval, destination, &mut tasks);

@@ -27,7 +27,7 @@ pub use config::{Config, ConfigError, Honor, Job, Scheme};
 pub use labels::Labels;
 pub use own::{OwnMetrics, OwnRegistry};
 
-pub(crate) use batch::{Describe, Scribe};
+pub(crate) use batch::{Describe, ScrapeBatches};
 pub(crate) use config::Checked;
 pub(crate) use destination::{Destination, ToGateway};
 pub(crate) use discovery::Group;

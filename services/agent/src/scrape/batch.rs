@@ -12,21 +12,21 @@ use crate::symbols::Symbols;
 /// Of one push. A page with more gives several.
 const MAX_SERIES: usize = 5_000;
 
-/// Writes the pushes of one session, numbered from 1.
-pub struct Scribe {
+/// Makes the batches of one session, numbered from 1.
+pub struct ScrapeBatches {
     session: Session,
     /// On every series that has no label of the same name.
     labels: Labels,
 }
 
-impl Scribe {
+impl ScrapeBatches {
     pub fn new(session: [u8; 16], agent_id: String, labels: Labels) -> Self {
         Self { session: Session::new(session, agent_id), labels }
     }
 
     /// The pushes of a scrape, encoded; those of its types and help texts too,
     /// where they are wanted.
-    pub fn write(&mut self, scraped: &Scraped, describe: Describe) -> Vec<Bytes> {
+    pub fn encode(&mut self, scraped: &Scraped, describe: Describe) -> Vec<Bytes> {
         let families = match describe {
             Describe::Families => scraped.families.as_slice(),
             Describe::Nothing => &[],

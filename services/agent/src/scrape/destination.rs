@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use super::batch::{Describe, Scribe};
+use super::batch::{Describe, ScrapeBatches};
 use super::series::Scraped;
 use crate::outbox::Outbox;
 
@@ -18,13 +18,13 @@ pub trait Destination: Send + Sync + 'static {
 /// Through the agent's outbox to a gateway; clones share their session.
 #[derive(Clone)]
 pub struct ToGateway {
-    scribe: Arc<Mutex<Scribe>>,
+    batches: Arc<Mutex<ScrapeBatches>>,
     outbox: Outbox,
 }
 
 impl ToGateway {
-    pub fn new(scribe: Scribe, outbox: Outbox) -> Self {
-        Self { scribe: Arc::new(Mutex::new(scribe)), outbox }
+    pub fn new(batches: ScrapeBatches, outbox: Outbox) -> Self {
+        Self { batches: Arc::new(Mutex::new(batches)), outbox }
     }
 }
 
@@ -32,8 +32,8 @@ impl ToGateway {
 impl Destination for ToGateway {
     async fn hand_on(&self, scraped: &Scraped, describe: Describe) {
         // Held meanwhile, so that pushes wait in the order of their numbers.
-        let mut scribe = self.scribe.lock().await;
-        for batch in scribe.write(scraped, describe) {
+        let mut batches = self.batches.lock().await;
+        for batch in batches.encode(scraped, describe) {
             self.outbox.add(batch).await;
         }
     }

@@ -5,7 +5,7 @@ use tidegate_proto::v1::PushRequest;
 
 use super::*;
 use crate::outbox::{self, Outbox};
-use crate::scrape::batch::Scribe;
+use crate::scrape::batch::ScrapeBatches;
 use crate::scrape::config::Job;
 use crate::scrape::destination::ToGateway;
 use crate::scrape::series::STALE;
@@ -50,7 +50,7 @@ async fn run(config: Config) -> Running {
     let push = PushConfig { endpoint: gateway.endpoint(), ..PushConfig::default() };
     let sender = outbox::Sender::new(outbox.clone(), &push).unwrap();
     let labels = [("region".to_owned(), "r".to_owned())].into();
-    let destination = ToGateway::new(Scribe::new([7; 16], "agent".into(), labels), outbox);
+    let destination = ToGateway::new(ScrapeBatches::new([7; 16], "agent".into(), labels), outbox);
     let mut tasks = Tasks::detached();
     start(&config, destination, &mut Registry::default(), &mut tasks).unwrap();
     tasks.spawn("send", |cancel| sender.run(cancel));
