@@ -3,7 +3,6 @@
 mod aggregation_http;
 mod aggregation_tcp;
 mod build;
-mod carrier;
 mod delivery;
 mod gateway_push;
 mod http_json;
@@ -18,6 +17,7 @@ mod poster;
 mod queue;
 mod seldom;
 mod series_log;
+mod task;
 mod telemetry;
 #[cfg(test)]
 pub(super) mod testing;

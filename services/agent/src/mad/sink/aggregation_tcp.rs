@@ -18,9 +18,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::carrier::{Carrier, Deadline};
 use super::metrics::{Dropped, SinkMetrics};
 use super::queue::{Item, Queue};
+use super::task::{Deadline, SinkTask};
 use super::{One, Sink, each_demanded, unix_ms};
 
 /// Between two heartbeats.
@@ -38,7 +38,7 @@ pub fn policy(base_ms: u32) -> Policy {
 pub struct AggregationTcp {
     queue: Arc<Queue<One>>,
     metrics: SinkMetrics,
-    carrier: Carrier,
+    task: SinkTask,
 }
 
 impl AggregationTcp {
@@ -61,8 +61,8 @@ impl AggregationTcp {
             started: Instant::now(),
             writing: None,
         };
-        let carrier = Carrier::start("agent-sink-tcp", failures, |deadline, cancel| connection.run(deadline, cancel));
-        Self { queue, metrics, carrier }
+        let task = SinkTask::start("agent-sink-tcp", failures, |deadline, cancel| connection.run(deadline, cancel));
+        Self { queue, metrics, task }
     }
 }
 
@@ -77,7 +77,7 @@ impl Sink for AggregationTcp {
     }
 
     async fn close(self: Box<Self>, deadline: Instant) {
-        self.carrier.close(deadline).await;
+        self.task.close(deadline).await;
     }
 }
 

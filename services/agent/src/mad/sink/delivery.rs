@@ -16,9 +16,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::carrier::{Carrier, Deadline};
 use super::metrics::{Dropped, SinkMetrics};
 use super::queue::{Item, Queue};
+use super::task::{Deadline, SinkTask};
 
 /// How a send ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct Options {
 pub struct Delivery<M> {
     queue: Arc<Queue<M>>,
     metrics: SinkMetrics,
-    carrier: Carrier,
+    task: SinkTask,
 }
 
 impl<M: Send + Sync + 'static> Delivery<M> {
@@ -78,8 +78,8 @@ impl<M: Send + Sync + 'static> Delivery<M> {
             started: Instant::now(),
             results_in_flight: 0,
         };
-        let carrier = Carrier::start("agent-sink", failures, |deadline, cancel| worker.run(deadline, cancel));
-        Self { queue, metrics, carrier }
+        let task = SinkTask::start("agent-sink", failures, |deadline, cancel| worker.run(deadline, cancel));
+        Self { queue, metrics, task }
     }
 
     /// Queues a message that holds so many results.
@@ -91,7 +91,7 @@ impl<M: Send + Sync + 'static> Delivery<M> {
 
     /// Sends what waits until the deadline; the rest is dropped and counted.
     pub async fn close(self, deadline: Instant) {
-        self.carrier.close(deadline).await;
+        self.task.close(deadline).await;
     }
 }
 

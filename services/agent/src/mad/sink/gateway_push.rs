@@ -23,10 +23,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::batch::SketchBatches;
-use super::carrier::{Carrier, Deadline};
 use super::metrics::{Dropped, SinkMetrics};
 use super::queue::{Item, Queue};
 use super::seldom::Seldom;
+use super::task::{Deadline, SinkTask};
 use super::{Part, Sink};
 use crate::outbox::{Outbox, Sender};
 use crate::{BufferConfig, Error, PushConfig};
@@ -52,7 +52,7 @@ pub struct GatewayPush {
     queue: Arc<Queue<Part>>,
     period_ms: u64,
     metrics: SinkMetrics,
-    carrier: Carrier,
+    task: SinkTask,
 }
 
 impl GatewayPush {
@@ -66,11 +66,11 @@ impl GatewayPush {
         let period_ms = options.period_ms;
         let batches = SketchBatches::new(rand::random(), options.agent_id.clone());
         let writing = (queue.clone(), metrics.clone());
-        let carrier = Carrier::start("agent-sink-gateway", failures, |deadline, cancel| {
+        let task = SinkTask::start("agent-sink-gateway", failures, |deadline, cancel| {
             let (queue, metrics) = writing;
             Writer { options, batches, queue, metrics, deadline }.run(cancel)
         });
-        Ok(Self { queue, period_ms, metrics, carrier })
+        Ok(Self { queue, period_ms, metrics, task })
     }
 }
 
@@ -91,7 +91,7 @@ impl Sink for GatewayPush {
     }
 
     async fn close(self: Box<Self>, deadline: Instant) {
-        self.carrier.close(deadline).await;
+        self.task.close(deadline).await;
     }
 }
 

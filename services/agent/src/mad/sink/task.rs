@@ -23,14 +23,14 @@ impl Deadline {
     }
 }
 
-pub struct Carrier {
+pub struct SinkTask {
     tasks: Tasks,
     deadline: Deadline,
     /// The task ends with its owner, however that ends.
     _cancel: DropGuard,
 }
 
-impl Carrier {
+impl SinkTask {
     /// Starts the task. Must be called within a runtime.
     pub fn start<F, E>(
         name: &'static str,
