@@ -1,25 +1,20 @@
 //! A whole daemon in this process: files in a folder of its own, real ports,
 //! and a server that keeps what the sinks post.
 
+#[path = "mad_daemon/https.rs"]
+mod https;
+#[path = "mad_daemon/otlp.rs"]
+mod otlp;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::net::{TcpListener, UdpSocket};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
-use opentelemetry_proto::tonic::metrics::v1::{
-    Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric, number_data_point,
-};
 use prometheus_client::registry::Registry;
 use prost::Message;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tidegate_agent::mad::{self, daemon};
 use tidegate_proto::mad::client_v3::{
@@ -29,9 +24,7 @@ use tidegate_runtime::Tasks;
 use tidegate_runtime::server::ServerMetrics;
 use tidegate_testkit::aggregation_server::{Received, decode};
 use tidegate_testkit::{AggregationServer, eventually, now_ms, ports};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsConnector;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const EVERY: Duration = Duration::from_millis(20);
@@ -389,52 +382,6 @@ async fn the_daemons_own_file_can_change() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn otlp_is_taken_on_its_port_and_where_asked_for_on_the_http_port() -> anyhow::Result<()> {
-    let server = AggregationServer::start().await?;
-    let mut daemon = Daemon::new()?;
-    let otlp = ports::free_port()?;
-    let class = "com.arpnetworking.metrics.mad.experimental.sources.OpenTelemetryGrpcSource";
-    let on_http = format!("supplementalHttpRoutesClass = \"{class}$Routes\"");
-    daemon.configure(&format!("otlpGrpcPort = {otlp}"))?;
-    let source = format!("sources = ${{sources}} [{{ type = {class}, name = otlp }}]");
-    daemon.write("one.conf", &pipeline("one", daemon.statsd, &server, &source))?;
-    daemon.start().await?;
-
-    export(otlp).await?;
-    let refused = export(daemon.http).await.expect_err("the HTTP port is not asked for");
-    assert_eq!(refused.code(), tonic::Code::Unimplemented, "{refused}");
-    daemon.configure(&format!("otlpGrpcPort = {otlp}\n{on_http}"))?;
-    let taken = async || Ok(export(daemon.http).await.ok());
-    eventually("OTLP on the HTTP port", LIMIT, EVERY, taken).await?;
-    daemon.stop().await?;
-    assert_eq!(totals(&received(&server)?, "count")["otlp"], 2.0);
-    Ok(())
-}
-
-/// One gauge with the dimensions that aggregation servers demand.
-async fn export(port: u16) -> Result<(), tonic::Status> {
-    let text = |text: &str| AnyValue { value: Some(any_value::Value::StringValue(text.to_owned())) };
-    let attribute = |(name, value): (&str, &str)| KeyValue {
-        key: name.to_owned(),
-        value: Some(text(value)),
-        ..KeyValue::default()
-    };
-    let point = NumberDataPoint {
-        attributes: [("cluster", "c"), ("host", "h"), ("service", "s")].map(attribute).to_vec(),
-        time_unix_nano: now_ms() as u64 * 1_000_000,
-        value: Some(number_data_point::Value::AsDouble(1.0)),
-        ..NumberDataPoint::default()
-    };
-    let gauge = metric::Data::Gauge(Gauge { data_points: vec![point] });
-    let metric = Metric { name: "otlp".into(), data: Some(gauge), ..Metric::default() };
-    let scope = ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() };
-    let resource = ResourceMetrics { scope_metrics: vec![scope], ..ResourceMetrics::default() };
-    let client = MetricsServiceClient::connect(format!("http://127.0.0.1:{port}")).await;
-    let mut client = client.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
-    client.export(ExportMetricsServiceRequest { resource_metrics: vec![resource] }).await.map(|_| ())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_sinks_measure_comes_back_as_metrics() -> anyhow::Result<()> {
     let server = AggregationServer::start().await?;
     let mut daemon = Daemon::new()?;
@@ -450,56 +397,5 @@ async fn what_sinks_measure_comes_back_as_metrics() -> anyhow::Result<()> {
         Ok(own.map(|one| (one.cluster, one.dimensions["host"].clone())))
     };
     assert_eq!(eventually("a metric of its own", LIMIT, EVERY, own).await?, ("c".to_owned(), "here".to_owned()));
-    daemon.stop().await
-}
-
-fn certificate(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name)
-}
-
-/// Shakes hands with a server whose certificate must be that of the file; tells the protocol agreed upon.
-async fn shake(port: u16, trusted: &str, protocols: &[&[u8]]) -> anyhow::Result<Option<Vec<u8>>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificate(trusted)).map_err(|error| anyhow::anyhow!("{error}"))?)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let name = ServerName::try_from("localhost")?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, TcpStream::connect(address).await?).await?;
-    Ok(stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_certificate_is_served_without_a_restart() -> anyhow::Result<()> {
-    let mut daemon = Daemon::new()?;
-    let (key, chain) = (daemon.path("key.pem"), daemon.path("cert.pem"));
-    let install = |name: &str| -> anyhow::Result<()> {
-        fs::copy(certificate(&format!("{name}-key.pem")), &key)?;
-        fs::copy(certificate(&format!("{name}-cert.pem")), &chain)?;
-        Ok(())
-    };
-    install("first")?;
-    let served = |key: &Path, chain: &Path| {
-        let files = format!("httpsKeyPath = \"{}\", httpsCertificatePath = \"{}\"", key.display(), chain.display());
-        format!("enableHttps = true, {files}")
-    };
-    daemon.configure(&served(&key, &chain))?;
-    daemon.start().await?;
-    assert_eq!(shake(daemon.https, "first-cert.pem", &[b"h2", b"http/1.1"]).await?, Some(b"h2".to_vec()));
-    assert_eq!(shake(daemon.https, "first-cert.pem", &[b"http/1.1"]).await?, Some(b"http/1.1".to_vec()));
-    assert!(shake(daemon.https, "second-cert.pem", &[]).await.is_err());
-
-    fs::write(&chain, "no certificate")?;
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    shake(daemon.https, "first-cert.pem", &[]).await.context("the old one is served on")?;
-    install("second")?;
-    let renewed = async || Ok(shake(daemon.https, "second-cert.pem", &[]).await.ok());
-    eventually("the new certificate", LIMIT, EVERY, renewed).await?;
-
-    daemon.configure(&served(&certificate("first-key.pem"), &certificate("first-cert.pem")))?;
-    let moved = async || Ok(shake(daemon.https, "first-cert.pem", &[]).await.ok());
-    eventually("the certificate of other files", LIMIT, EVERY, moved).await?;
     daemon.stop().await
 }
