@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::client::{Connection, Outcome};
 use crate::quantile::Latencies;
+use crate::stages::{Snapshot, Stage};
 use crate::target::Target;
 use crate::workload::{Shape, Workload};
 
@@ -36,6 +37,7 @@ pub struct Answered {
     pub latencies: Latencies,
     pub busy_answers: u64,
     pub wall: Duration,
+    pub stages: Vec<Stage>,
 }
 
 /// A request and when it is to leave.
@@ -59,6 +61,7 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
     let lead = u64::try_from(start_ms - now_ms()).ok().context("encoding took longer than was thought")?;
     let begin = Instant::now() + Duration::from_millis(lead);
     let period = Duration::from_secs(1) / schedule.rate;
+    let before = Snapshot::read(&target.metrics).await?;
     // A thread of its own: timers of the runtime are a millisecond coarse.
     #[allow(clippy::disallowed_methods, reason = "on a blocking thread")]
     let dispatcher = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
@@ -77,7 +80,9 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
         latencies.merge(of_one);
         busy_answers += busy;
     }
-    Ok(Answered { latencies, busy_answers, wall: begin.elapsed() })
+    let wall = begin.elapsed();
+    let stages = Snapshot::read(&target.metrics).await?.since(&before);
+    Ok(Answered { latencies, busy_answers, wall, stages })
 }
 
 /// One client a second's slot: each sends once a second, at its own place in it. The first leaves at `start_ms`.

@@ -13,6 +13,7 @@ mod push;
 mod quantile;
 mod query;
 mod report;
+mod stages;
 mod streams;
 mod target;
 mod workload;
@@ -61,6 +62,9 @@ enum Mode {
         /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
         #[arg(long)]
         fleet: bool,
+        /// The gateway of a fleet alone, on the brokers of infra/stack: nobody reads what it appends.
+        #[arg(long, conflicts_with = "fleet")]
+        gateway: bool,
     },
     /// Many connections that push small batches at an interval; reports what the gateway takes for them.
     Agents {
@@ -92,6 +96,9 @@ enum Mode {
     Streams {
         #[command(flatten)]
         audience: streams::Audience,
+        /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
+        #[arg(long)]
+        fleet: bool,
         /// A setting of the Tidegate that is started: `section.key=value`.
         #[arg(long = "set", value_parser = setting)]
         settings: Vec<(String, String)>,
@@ -142,27 +149,29 @@ async fn main() -> anyhow::Result<()> {
         Mode::Push { shape, common, protocol, peer, fleet, .. } => {
             let target = match peer {
                 Some(peer) => target::peer(peer).await?,
-                None if fleet => target::fleet(protocol, &common.settings).await?,
+                None if fleet => target::fleet(protocol, &common.settings, target::WHOLE).await?,
                 None => target::tidegate(protocol, &common.settings).await?,
             };
             let run = push_to(&target, &shape, &common).await?;
             println!("{}", report::push(&[run]));
             Ok(())
         }
-        Mode::Latency { schedule, common, protocol, fleet } => {
-            let target = match fleet {
-                true => target::fleet(protocol, &common.settings).await?,
-                false => target::tidegate(protocol, &common.settings).await?,
+        Mode::Latency { schedule, common, protocol, fleet, gateway } => {
+            let target = match (fleet, gateway) {
+                (true, _) => target::fleet(protocol, &common.settings, target::WHOLE).await?,
+                (_, true) => target::fleet(protocol, &common.settings, &["gateway"]).await?,
+                _ => target::tidegate(protocol, &common.settings).await?,
             };
             let connections = common.connections.map_or(128, Into::into);
             println!("{} requests/s of {} samples to process {}", schedule.rate, schedule.samples, target.pid);
             let answered = latency::run(&target, &schedule, connections, common.seed).await?;
             println!("{}", report::latency(&target.name, &answered));
+            println!("{}", report::stages(&answered.stages));
             Ok(())
         }
         Mode::Agents { crowd, seed, protocol, fleet, settings } => {
             let target = match fleet {
-                true => target::fleet(protocol, &settings).await?,
+                true => target::fleet(protocol, &settings, target::WHOLE).await?,
                 false => target::tidegate(protocol, &settings).await?,
             };
             let served = agents::run(&target, &crowd, seed).await?;
@@ -177,8 +186,8 @@ async fn main() -> anyhow::Result<()> {
             println!("{}", report::bounds(&bounds::run(&plan).await?));
             Ok(())
         }
-        Mode::Streams { audience, settings } => {
-            let followed = streams::run(&audience, &settings).await?;
+        Mode::Streams { audience, fleet, settings } => {
+            let followed = streams::run(&audience, fleet, &settings).await?;
             println!("{}", report::streams(&audience, &followed));
             Ok(())
         }

@@ -7,6 +7,7 @@ use crate::bounds::Observed;
 use crate::latency::Answered;
 use crate::push::Measured;
 use crate::query;
+use crate::stages::Stage;
 use crate::streams::{Audience, Followed};
 
 /// One column a server.
@@ -81,6 +82,17 @@ pub fn latency(name: &str, answered: &Answered) -> String {
             quantiles(answered.latencies.quantiles([0.5, 0.99, 0.999, 1.0])),
         ],
     ])
+}
+
+/// What the processes say of the time that each stage took.
+pub fn stages(stages: &[Stage]) -> String {
+    let mut rows = vec![["stage", "of", "times", "p50, ms", "p99, ms"].map(str::to_owned).to_vec()];
+    rows.extend(stages.iter().map(|stage| {
+        let ms = |seconds: f64| format!("{:.1}", seconds * 1e3);
+        let [p50, p99] = stage.buckets.quantiles([0.5, 0.99]).map(ms);
+        vec![stage.metric.to_owned(), stage.process.to_owned(), stage.buckets.count().to_string(), p50, p99]
+    }));
+    table(&rows)
 }
 
 /// One row a case: p50 and p99 in ms, the first answer besides, and what an answer holds; the ratios are of the p50s, the first server's to the

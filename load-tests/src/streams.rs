@@ -10,13 +10,15 @@ use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tidegate_testkit::{Api, Options, Series, Server, now_ms, push};
+use tidegate_testkit::{Api, Series, now_ms, push};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::encode::Protocol;
 use crate::process;
 use crate::quantile::Latencies;
+use crate::target;
 
 const STEP_MS: i64 = 5_000;
 /// From the last connection to the first step that counts.
@@ -63,21 +65,27 @@ struct Span {
     last_ms: i64,
 }
 
-pub async fn run(audience: &Audience, settings: &[(String, String)]) -> anyhow::Result<Followed> {
-    let options = Server::quiet_options()
-        .set("query.max_streams", audience.streams)
-        .set("query.max_streams_per_tenant", audience.streams);
-    let options = settings.iter().fold(options, |options: Options, (key, value)| options.set(key, value));
-    let server = options.start().await?;
-    let pid = server.pid().context("tidegate has ended")?;
+/// In a fleet it is the query's CPU and memory that count.
+pub async fn run(audience: &Audience, fleet: bool, settings: &[(String, String)]) -> anyhow::Result<Followed> {
+    let mut settings = settings.to_vec();
+    for key in ["query.max_streams", "query.max_streams_per_tenant"] {
+        settings.insert(0, (key.to_owned(), audience.streams.to_string()));
+    }
+    let target = match fleet {
+        true => target::fleet(Protocol::Grpc, &settings, target::WHOLE).await?,
+        false => target::tidegate(Protocol::Grpc, &settings).await?,
+    };
+    let query = target.others.iter().find(|(name, _)| name == "query");
+    let pid = query.map_or(target.pid, |(_, pid)| *pid);
+    let api = &target.api;
     println!("{} streams of {} expressions to process {pid}", audience.streams, audience.expressions);
-    let pushing = tokio::spawn(push_each_second(server.grpc_url(), *audience));
+    let pushing = tokio::spawn(push_each_second(format!("http://127.0.0.1:{}", target.port), *audience));
 
     // Connected long before the span begins, but told of it only then.
     let (tell, span) = tokio::sync::watch::channel(None);
     let mut clients = JoinSet::new();
     for number in 0..audience.streams {
-        let response = open(server.http_port(), number % audience.expressions);
+        let response = open(target.query_port, number % audience.expressions);
         clients.spawn(follow(response.await?, audience.series, span.clone()));
         if number % OPENING == OPENING - 1 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -87,13 +95,12 @@ pub async fn run(audience: &Audience, settings: &[(String, String)]) -> anyhow::
     let last_ms = first_ms + i64::try_from(audience.duration.as_millis())?.div_euclid(STEP_MS) * STEP_MS;
     tell.send_replace(Some(Span { first_ms, last_ms }));
     tokio::time::sleep(WARM_UP).await;
-    let api = server.api();
-    let (begin, cpu, evaluations) = (Instant::now(), process::cpu_seconds(pid)?, evaluations(&api).await?);
+    let (begin, cpu, evaluations) = (Instant::now(), process::cpu_seconds(pid)?, evaluations(api).await?);
     tokio::time::sleep(audience.duration).await;
     let mut followed = Followed {
         wall: begin.elapsed(),
         cpu_seconds: process::cpu_seconds(pid)? - cpu,
-        evaluations: self::evaluations(&api).await? - evaluations,
+        evaluations: self::evaluations(api).await? - evaluations,
         peak_resident_bytes: process::peak_resident_bytes(pid)?,
         ..Followed::default()
     };

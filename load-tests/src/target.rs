@@ -28,8 +28,11 @@ pub struct Target {
     pub pid: u32,
     /// Further processes of the same system: what they are, their ids.
     pub others: Vec<(String, u32)>,
-    /// Speaks the Prometheus HTTP API.
+    /// Where each process of a fleet tells its metrics.
+    pub metrics: Vec<(&'static str, Api)>,
+    /// Speaks the Prometheus HTTP API, at this port.
     pub api: Api,
+    pub query_port: u16,
     pub data_dir: PathBuf,
     /// Put at the end of each query's URL.
     pub parameters: &'static str,
@@ -75,32 +78,45 @@ pub async fn tidegate(protocol: Protocol, settings: &[(String, String)]) -> anyh
         port: if protocol.is_grpc() { server.grpc_port() } else { server.http_port() },
         pid: server.pid().context("tidegate has ended")?,
         others: Vec::new(),
+        metrics: vec![("all", server.api())],
         api: server.api(),
+        query_port: server.http_port(),
         data_dir: server.data_dir().to_owned(),
         parameters: "",
         process: Running::Tidegate { server: Box::new(server) },
     })
 }
 
+/// Every target that takes part when a sample is pushed.
+pub const WHOLE: &[&str] = &["gateway", "rollup", "compactor", "query"];
+
 /// Starts Tidegate's targets apart, on the servers of `infra/stack`. What is measured is the gateway; `others` are told beside it.
-pub async fn fleet(protocol: Protocol, settings: &[(String, String)]) -> anyhow::Result<Target> {
+/// `parts` are the targets that are started, a gateway among them.
+pub async fn fleet(
+    protocol: Protocol,
+    settings: &[(String, String)],
+    parts: &'static [&'static str],
+) -> anyhow::Result<Target> {
     let fleet = Fleet::prepare("load on the fleet", settings)?;
     let mut fleet = fleet.context("there is no stack: infra/stack/with runs a command with it")?;
     let mut others = Vec::new();
-    for target in ["gateway", "rollup", "compactor", "query"] {
+    for target in parts.iter().copied() {
         let index = fleet.add(target).await?;
         if target != "gateway" {
             others.push((target.to_owned(), fleet.members[index].pid()));
         }
     }
     let gateway = fleet.first("gateway")?;
+    let query = fleet.first("query").unwrap_or(gateway);
     Ok(Target {
         name: format!("gateway of a fleet, {}", protocol.name()),
         protocol,
         port: if protocol.is_grpc() { gateway.grpc_port } else { gateway.http_port },
         pid: gateway.pid(),
         others,
-        api: fleet.first("query")?.api(),
+        metrics: fleet.members.iter().map(|member| (member.target, member.api())).collect(),
+        api: query.api(),
+        query_port: query.http_port,
         // Nothing is kept on this machine's disk but by the servers.
         data_dir: PathBuf::from("/nonexistent").join(&fleet.keyspace),
         parameters: "",
@@ -141,7 +157,9 @@ pub async fn peer(peer: Peer) -> anyhow::Result<Target> {
         port,
         pid: child.id(),
         others: Vec::new(),
+        metrics: Vec::new(),
         api: Api::new(&format!("http://{listen}")),
+        query_port: port,
         data_dir,
         // Answers are made, not taken from the cache of answers.
         parameters: if peer == Peer::VictoriaMetrics { "nocache=1" } else { "" },

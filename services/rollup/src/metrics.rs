@@ -5,7 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Partition {
@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     pub rows: Counter,
     pub flush_seconds: Histogram,
     pub live_windows: Counter,
+    pub live_delay_seconds: Histogram,
     pub live_dropped: Counter,
     pub ticks: Counter,
     pub retries: Counter,
@@ -49,6 +50,7 @@ impl Metrics {
             rows: Counter::default(),
             flush_seconds: Histogram::new(exponential_buckets(0.01, 2.0, 13)),
             live_windows: Counter::default(),
+            live_delay_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 15)),
             live_dropped: Counter::default(),
             ticks: Counter::default(),
             retries: Counter::default(),
@@ -80,6 +82,12 @@ impl Metrics {
             metrics.flush_seconds.clone(),
         );
         registry.register("live_windows", "Windows published to metrics-rollup", metrics.live_windows.clone());
+        registry.register_with_unit(
+            "live_delay",
+            "From the append of the record that made windows due until the log has them in metrics-rollup, by the log's clock",
+            Unit::Seconds,
+            metrics.live_delay_seconds.clone(),
+        );
         registry.register(
             "live_dropped",
             "Windows too large for a record of metrics-rollup; they are in the store only",

@@ -48,6 +48,7 @@ async fn consume(context: Arc<Context>, partition: u16, cancel: CancellationToke
         source,
         intake: Intake::new(taken.registry),
         live: Live::new(),
+        due_since_ms: None,
         jobs,
         caught_up_at: taken.log_end,
         caught_up: false,
@@ -72,6 +73,8 @@ struct Consumer {
     fold: Fold,
     intake: Intake,
     live: Live,
+    /// Append time of the record that made what waits for publication due.
+    due_since_ms: Option<i64>,
     jobs: mpsc::Sender<Job>,
     /// Minute of the effective time for which progress was saved last.
     saved_minute: i64,
@@ -133,6 +136,9 @@ impl Consumer {
             let counts = self.intake.fold(&mut self.fold, record, &self.retry.context.metrics);
             last_append_ms = Some(record.append_time_ms);
             self.live.gather(&mut self.fold);
+            if self.due_since_ms.is_none() && self.live.is_due(self.fold.clock()) {
+                self.due_since_ms = Some(record.append_time_ms);
+            }
             if self.fold.has_closed() || self.saved_minute != save_minute(&self.fold) {
                 self.hand_over().await?;
             }
@@ -180,6 +186,12 @@ impl Consumer {
         let reach = Reach { source: self.source, before: self.live.published, now: self.fold.clock() };
         crate::live::publish(&self.retry, reach, windows).await?;
         self.live.published = reach.now;
+        // What is read again at a take-over was due long ago.
+        if let Some(since_ms) = self.due_since_ms.take().filter(|_| self.caught_up) {
+            let context = &self.retry.context;
+            let delay_ms = context.log.now_ms().saturating_sub(since_ms).max(0);
+            context.metrics.live_delay_seconds.observe(delay_ms as f64 / 1e3);
+        }
         Ok(())
     }
 

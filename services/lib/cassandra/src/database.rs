@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
+use prometheus_client::metrics::histogram::Histogram;
 use scylla::client::session::Session;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::errors::ExecutionError;
@@ -87,7 +88,7 @@ impl Database {
 
     pub async fn execute(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<(), StoreError> {
         let request = || self.session.execute_unpaged(statement, &values);
-        self.persist(&self.writes, request).await.map(drop)
+        self.persist(&self.writes, &self.metrics.write_seconds, request).await.map(drop)
     }
 
     /// All rows, fetched in pages.
@@ -98,7 +99,8 @@ impl Database {
         let (mut found, mut state) = (Vec::new(), PagingState::start());
         loop {
             let request = || self.session.execute_single_page(statement, &values, state.clone());
-            let (answer, next): (QueryResult, _) = self.persist(&self.reads, request).await?;
+            let (answer, next): (QueryResult, _) =
+                self.persist(&self.reads, &self.metrics.read_seconds, request).await?;
             let page = answer.into_rows_result().map_err(corrupt)?;
             found.reserve(page.rows_num());
             for row in page.rows::<R>().map_err(corrupt)? {
@@ -116,12 +118,16 @@ impl Database {
     async fn persist<T, F: Future<Output = Result<T, ExecutionError>>>(
         &self,
         turns: &Semaphore,
+        took: &Histogram,
         mut request: impl FnMut() -> F,
     ) -> Result<T, StoreError> {
         let give_up_at = Instant::now() + self.retry_for;
         for attempt in 0.. {
             let turn = turns.acquire().await;
-            let failure = match request().await {
+            let left = Instant::now();
+            let answer = request().await;
+            took.observe(left.elapsed().as_secs_f64());
+            let failure = match answer {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
