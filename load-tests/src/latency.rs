@@ -58,10 +58,10 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
         workers.spawn(answer(connection, receiver));
         queues.push(sender);
     }
+    let before = Snapshot::read(&target.metrics).await?;
     let lead = u64::try_from(start_ms - now_ms()).ok().context("encoding took longer than was thought")?;
     let begin = Instant::now() + Duration::from_millis(lead);
     let period = Duration::from_secs(1) / schedule.rate;
-    let before = Snapshot::read(&target.metrics).await?;
     // A thread of its own: timers of the runtime are a millisecond coarse.
     #[allow(clippy::disallowed_methods, reason = "on a blocking thread")]
     let dispatcher = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
