@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use bytes::Bytes;
-use tidegate_mad::aggregate::{Aggregator, Config, Limits};
+use tidegate_mad::aggregate::{Aggregator, Config};
 use tidegate_mad::config::{Input, Parser, load_pipeline};
 use tidegate_mad::emit::aggregation::statistic_set;
 use tidegate_mad::parse::{self, ParseError};
@@ -33,7 +33,7 @@ impl Inside {
         let mut inside = Self { pipelines: Vec::new(), now_ms, frames: Vec::new() };
         for file in ["client.conf", "lines.conf"] {
             let config = load_pipeline(&pipelines.join(file), &HashMap::new())?.config;
-            let aggregator = Aggregator::new(Config::of(&config, Limits::default()));
+            let aggregator = Aggregator::new(Config::of(&config));
             let sources = config.sources.into_iter();
             let sources =
                 sources.map(|source| (source.name, source.input, Transforms::new(source.transforms, BTreeMap::new())));

@@ -14,7 +14,6 @@ use std::time::Duration;
 use axum::Router;
 use prometheus_client::registry::Registry;
 use tidegate_eventlog::topics::Topics;
-use tidegate_mad::aggregate::Limits;
 use tidegate_mad::config::{self, LoadError, Loaded, load_daemon, load_pipeline};
 use tidegate_runtime::backoff::Policy;
 use tidegate_runtime::{TaskError, Tasks};
@@ -105,7 +104,6 @@ pub async fn start(options: Options, failures: mpsc::Sender<TaskError>, tasks: &
             max_body_bytes: MAX_BODY_BYTES,
         },
         environment,
-        limits: Limits::default(),
         failures: failures.clone(),
     };
     let mut daemon = Daemon {

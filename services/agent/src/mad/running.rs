@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use futures::future::join_all;
-use tidegate_mad::aggregate::{self, Histograms, Limits};
+use tidegate_mad::aggregate::{self, Histograms};
 use tidegate_mad::config::{Input, Pipeline, Source};
 use tidegate_mad::transform::Transforms;
 use tidegate_runtime::{TaskError, Tasks};
@@ -25,7 +25,6 @@ pub struct Shared {
     pub sinks: sink::Context,
     pub sources: source::Context,
     pub environment: BTreeMap<String, String>,
-    pub limits: Limits,
     pub failures: mpsc::Sender<TaskError>,
 }
 
@@ -108,7 +107,7 @@ impl Running {
         };
         let mut tasks = Tasks::new(shared.failures.clone());
         let metrics = shared.pipelines.of(&config.name);
-        let aggregate = aggregate_config(config, shared);
+        let aggregate = aggregate_config(config);
         let intake = pipeline::start(aggregate, sinks, metrics, &mut tasks);
         let mut retired =
             before.map(|before| Retired { name: before.name, sources: before.sources, tasks: before.tasks });
@@ -181,12 +180,12 @@ async fn sinks(config: &Pipeline, shared: &Shared) -> Result<Vec<Box<dyn sink::S
     Ok(sinks)
 }
 
-fn aggregate_config(config: &Pipeline, shared: &Shared) -> aggregate::Config {
+fn aggregate_config(config: &Pipeline) -> aggregate::Config {
     let histograms = match config.sinks.iter().any(sink::needs_histograms) {
         true => Histograms::Always,
         false => Histograms::WhereNeeded,
     };
-    aggregate::Config { histograms, ..aggregate::Config::of(config, shared.limits) }
+    aggregate::Config { histograms, ..aggregate::Config::of(config) }
 }
 
 fn intake_of(source: &Source, intake: &Intake, shared: &Shared) -> Intake {

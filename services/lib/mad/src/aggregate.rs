@@ -49,7 +49,7 @@ pub enum Histograms {
 
 impl Config {
     /// As a pipeline's file has it.
-    pub fn of(pipeline: &Pipeline, limits: Limits) -> Self {
+    pub fn of(pipeline: &Pipeline) -> Self {
         Self {
             periods_ms: pipeline.periods_ms.clone(),
             idle_timeout_ms: u64::try_from(pipeline.idle_timeout.as_millis()).unwrap_or(u64::MAX),
@@ -60,7 +60,7 @@ impl Config {
                 by_name: pipeline.statistics.clone(),
             },
             histograms: Histograms::default(),
-            limits,
+            limits: pipeline.limits,
         }
     }
 }

@@ -218,6 +218,7 @@ fn every_sink() {
     let config = &loaded.config;
     assert_eq!(config.periods_ms, [1000, 60_000]);
     assert_eq!(config.idle_timeout, Duration::from_secs(90));
+    assert_eq!((config.limits.series, config.limits.open), (1_000, 2_500_000));
     assert_eq!(config.timer_statistics, [Statistic::Median, Statistic::Tp99_9, Statistic::Count]);
     assert_eq!(config.gauge_statistics, [Statistic::Histogram, Statistic::Min, Statistic::Max]);
     let patterns: Vec<_> = config.statistics.iter().map(|(pattern, _)| pattern.pattern()).collect();

@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
     ResourceMetrics, ScopeMetrics, Sum,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use tidegate_mad::aggregate::{Aggregator, Config, Limits};
+use tidegate_mad::aggregate::{Aggregator, Config};
 use tidegate_mad::config::load_pipeline;
 use tidegate_mad::transform::Transforms;
 use tidegate_mad::{Dimensions, Kind, Periodic, Quantity, Record, Unit, parse};
@@ -120,7 +120,7 @@ fn run(source: usize, records: Vec<Record>) -> BTreeMap<String, Periodic> {
     let path = folder.path().join("pipeline.conf");
     std::fs::write(&path, PIPELINE).unwrap();
     let pipeline = load_pipeline(&path, &HashMap::new()).unwrap().config;
-    let mut aggregator = Aggregator::new(Config::of(&pipeline, Limits::default()));
+    let mut aggregator = Aggregator::new(Config::of(&pipeline));
     let transforms = Transforms::new(pipeline.sources[source].transforms.clone(), BTreeMap::new());
     for record in transforms.apply(records, 0).0 {
         aggregator.add(record, 0);

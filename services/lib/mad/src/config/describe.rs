@@ -10,6 +10,7 @@ use super::{
     Transformation,
 };
 use crate::Statistic;
+use crate::aggregate::Limits;
 
 impl fmt::Display for Daemon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,6 +49,8 @@ impl fmt::Display for Pipeline {
         let periods = self.periods_ms.iter().map(|ms| iso8601::format(Duration::from_millis(*ms)));
         writeln!(f, "  periods: {}", joined(periods))?;
         writeln!(f, "  forgets series after {}", iso8601::format(self.idle_timeout))?;
+        let Limits { series, open } = self.limits;
+        writeln!(f, "  at most {series} series, and {open} by open bucket")?;
         writeln!(f, "  counters: {}", names(&self.counter_statistics))?;
         writeln!(f, "  gauges: {}", names(&self.gauge_statistics))?;
         writeln!(f, "  timers: {}", names(&self.timer_statistics))?;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::fields::{Fields, distinct};
+use super::fields::{Fields, POSITIVE, distinct};
 use super::sink::Sink;
 use super::source::Source;
 use super::value::Value;
 use super::{Note, Problem};
+use crate::aggregate::Limits;
 use crate::{JavaRegex, Statistic};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,8 @@ pub struct Pipeline {
     pub periods_ms: Vec<u64>,
     /// How long a set of dimensions is kept without a sample.
     pub idle_timeout: Duration,
+    /// Not of Java, which has none.
+    pub limits: Limits,
     pub timer_statistics: Vec<Statistic>,
     pub counter_statistics: Vec<Statistic>,
     pub gauge_statistics: Vec<Statistic>,
@@ -49,6 +52,7 @@ impl Pipeline {
     fn read_rest(fields: &mut Fields<'_>) -> Result<Self, Problem> {
         use Statistic::{Count, Max, Mean, Median, Min, Sum, Tp90, Tp99};
         let second = Duration::from_secs(1);
+        let Limits { series, open } = Limits::default();
         let periods = not_empty(fields, "periods", &[second, 60 * second])?;
         let mut periods_ms = Vec::with_capacity(periods.len());
         for period in periods {
@@ -63,6 +67,10 @@ impl Pipeline {
             sinks: Vec::new(),
             periods_ms,
             idle_timeout: fields.or("idleTimeout", Duration::from_secs(300))?,
+            limits: Limits {
+                series: fields.count_or("maximumSeries", series as u32, POSITIVE)? as usize,
+                open: fields.count_or("maximumOpenSeries", open as u32, POSITIVE)? as usize,
+            },
             timer_statistics: not_empty(fields, "timerStatistics", &[Median, Tp90, Tp99, Mean, Count])?,
             counter_statistics: not_empty(fields, "counterStatistics", &[Mean, Sum, Count])?,
             gauge_statistics: not_empty(fields, "gaugeStatistics", &[Min, Max, Mean])?,
