@@ -3,6 +3,8 @@
 
 #[path = "mad_daemon/https.rs"]
 mod https;
+#[path = "mad_daemon/kafka.rs"]
+mod kafka;
 #[path = "mad_daemon/otlp.rs"]
 mod otlp;
 
@@ -10,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -17,6 +20,7 @@ use prometheus_client::registry::Registry;
 use prost::Message;
 use tempfile::TempDir;
 use tidegate_agent::mad::{self, daemon};
+use tidegate_eventlog::topics::Topics;
 use tidegate_proto::mad::client_v3::{
     DimensionEntry, Identifier, MetricDataEntry, NumericalData, Record, Request, identifier, metric_data_entry,
 };
@@ -36,6 +40,7 @@ struct Daemon {
     statsd: u16,
     client: reqwest::Client,
     metrics: mad::Metrics,
+    topics: Option<Arc<dyn Topics>>,
     tasks: Option<Tasks>,
     _failed: mpsc::Receiver<tidegate_runtime::TaskError>,
 }
@@ -54,6 +59,7 @@ impl Daemon {
             statsd: ports::free_port()?,
             client: reqwest::Client::new(),
             metrics,
+            topics: None,
             tasks: None,
             _failed: mpsc::channel(1).1,
         };
@@ -90,7 +96,7 @@ impl Daemon {
             version: "1.2.3",
             metrics: self.metrics.clone(),
             page: None,
-            topics: None,
+            topics: self.topics.clone(),
         };
         daemon::start(options, failures, &mut tasks).await?;
         self._failed = failed;
