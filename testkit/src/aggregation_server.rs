@@ -82,6 +82,10 @@ impl AggregationServer {
         Ok(Self { address, kept, task })
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}/metrics/v1/data/persist", self.address)
     }

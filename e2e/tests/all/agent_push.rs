@@ -1,13 +1,22 @@
 //! The agent with the files of a Metrics Aggregator Daemon and a sink that pushes to a gateway: what it has put on disk is
 //! counted once, whichever of the two is killed.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use tidegate_testkit::{Api, Server, binary, eventually, ports, process};
-use tokio::net::UdpSocket;
+use rcgen::{Certificate, CertificateParams, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tidegate_testkit::skipped::UNSHARE;
+use tidegate_testkit::{AggregationServer, Api, Server, binary, eventually, ports, process};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio_rustls::TlsAcceptor;
+
+use crate::disk_full::{SmallDisk, fill};
 
 const LIMIT: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -24,7 +33,11 @@ impl Drop for Agent {
     }
 }
 
-fn write_files(folder: &Path, http: u16, statsd: u16, gateway: &str) -> anyhow::Result<()> {
+fn gateway_sink(endpoint: &str) -> String {
+    format!("{{ type = tidegate.GatewayPushSink, name = gateway, endpoint = \"{endpoint}\" }}")
+}
+
+fn write_files(folder: &Path, http: u16, statsd: u16, sinks: &[String]) -> anyhow::Result<()> {
     let daemon = format!(
         r#"monitoringCluster = c, logDirectory = logs, pipelinesDirectory = pipelines
         httpHost = "127.0.0.1", httpPort = {http}, httpsHost = "127.0.0.1", httpsPort = 1"#
@@ -32,7 +45,8 @@ fn write_files(folder: &Path, http: u16, statsd: u16, gateway: &str) -> anyhow::
     let pipeline = format!(
         r#"name = p, periods = [PT1S, PT1M]
         sources = [{{ type = com.arpnetworking.metrics.common.sources.StatsdSource, name = s, host = "127.0.0.1", port = {statsd} }}]
-        sinks = [{{ type = tidegate.GatewayPushSink, name = gateway, endpoint = "{gateway}" }}]"#
+        sinks = [{}]"#,
+        sinks.join(", ")
     );
     std::fs::create_dir_all(folder.join("pipelines"))?;
     std::fs::write(folder.join("config.conf"), daemon)?;
@@ -44,8 +58,13 @@ impl Agent {
     async fn start(folder: &Path, http: u16, statsd: u16) -> anyhow::Result<Self> {
         let output = std::fs::File::options().create(true).append(true).open(folder.join("output"))?;
         let mut command = Command::new(binary::tidegate()?);
-        command.current_dir(folder).args(["agent", "config.conf"]).stdin(Stdio::null());
-        let child = command.stdout(output.try_clone()?).stderr(output).spawn()?;
+        command.current_dir(folder).args(["agent", "config.conf"]);
+        command.stdout(output.try_clone()?).stderr(output);
+        Self::run(&mut command, http, statsd).await
+    }
+
+    async fn run(command: &mut Command, http: u16, statsd: u16) -> anyhow::Result<Self> {
+        let child = command.stdin(Stdio::null()).spawn()?;
         let agent = Self { child, http, statsd };
         let api = agent.api();
         eventually("the agent answers", LIMIT, PAUSE, async || {
@@ -57,6 +76,10 @@ impl Agent {
 
     fn api(&self) -> Api {
         Api::new(&format!("http://127.0.0.1:{}", self.http))
+    }
+
+    async fn page(&self) -> anyhow::Result<String> {
+        Ok(self.api().get("/metrics").await?.1)
     }
 
     /// Timers of 1 to `count` ms.
@@ -72,13 +95,9 @@ impl Agent {
 
     /// Waits until all that was sent since the start has left its bucket, and is on disk or further.
     async fn has_written(&self, samples: u32) -> anyhow::Result<()> {
-        let api = self.api();
         eventually("all samples are on disk", LIMIT, PAUSE, async || {
-            let (_, page) = api.get("/metrics").await?;
-            let value = |name: &str| -> f64 {
-                let lines = page.lines().filter(|line| line.starts_with(name));
-                lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-            };
+            let page = self.page().await?;
+            let value = |name: &str| sum(&page, name, "");
             // Each sample is counted in both periods' buckets once it is taken; the longer one may stay open.
             let taken = value("tidegate_agent_pipeline_samples_total") >= f64::from(samples);
             let waits = value("tidegate_agent_sink_queued_results");
@@ -90,12 +109,28 @@ impl Agent {
     }
 }
 
+/// Of the values of a metric whose labels have this in them.
+fn sum(page: &str, name: &str, labels: &str) -> f64 {
+    let lines = page.lines().filter(|line| line.starts_with(name) && line.contains(labels));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+/// Waits until a gateway has counted so many samples of all that agents sent.
+async fn counts(server: &Server, samples: f64) -> anyhow::Result<()> {
+    eventually("all samples are counted", LIMIT, Duration::from_secs(1), async || {
+        let count = server.api().number("histogram_count(sum(increase(latency[1h])))").await.unwrap_or(0.0);
+        ensure!(count <= samples, "{count} of {samples} samples");
+        Ok((count == samples).then_some(()))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn sketches_on_disk_are_counted_once_whoever_is_killed() -> anyhow::Result<()> {
     let mut server = Server::quiet().await?;
     let folder = tempfile::tempdir()?;
     let (http, statsd) = (ports::free_port()?, ports::free_port()?);
-    write_files(folder.path(), http, statsd, &server.grpc_url())?;
+    write_files(folder.path(), http, statsd, &[gateway_sink(&server.grpc_url())])?;
 
     let mut agent = Agent::start(folder.path(), http, statsd).await?;
     agent.send(100).await?;
@@ -118,13 +153,8 @@ async fn sketches_on_disk_are_counted_once_whoever_is_killed() -> anyhow::Result
     let agent = Agent::start(folder.path(), http, statsd).await?;
     agent.send(50).await?;
 
+    counts(&server, 350.0).await?;
     let api = server.api();
-    eventually("all samples are counted", LIMIT, Duration::from_secs(1), async || {
-        let count = api.number("histogram_count(sum(increase(latency[1h])))").await.unwrap_or(0.0);
-        ensure!(count <= 350.0, "{count} of 350 samples");
-        Ok((count == 350.0).then_some(()))
-    })
-    .await?;
     // What comes again is known, so the count stays.
     tokio::time::sleep(Duration::from_secs(10)).await;
     let count = api.number("histogram_count(sum(increase(latency[1h])))").await?;
@@ -133,4 +163,105 @@ async fn sketches_on_disk_are_counted_once_whoever_is_killed() -> anyhow::Result
     let median = api.number("histogram_quantile(0.5, sum(increase(latency[1h])))").await?;
     ensure!((median - 0.0625).abs() < 0.001, "{median}");
     Ok(())
+}
+
+/// Takes what comes with TLS to a server that has none.
+async fn front(server: SocketAddr, key: &KeyPair, certificate: &Certificate) -> anyhow::Result<u16> {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
+    let config = config.with_single_cert(vec![certificate.der().clone()], key)?;
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(stream).await?;
+                tokio::io::copy_bidirectional(&mut stream, &mut TcpStream::connect(server).await?).await
+            });
+        }
+    });
+    Ok(port)
+}
+
+#[tokio::test]
+async fn sinks_trust_the_authority_they_are_told_of_and_no_other() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name);
+    let (key, others) = (KeyPair::generate()?, KeyPair::generate()?);
+    let names = || CertificateParams::new(vec!["localhost".to_owned()]);
+    let (certificate, stranger) = (names()?.self_signed(&key)?, names()?.self_signed(&others)?);
+    std::fs::write(path("server.pem"), certificate.pem())?;
+    std::fs::write(path("stranger.pem"), stranger.pem())?;
+    std::fs::write(path("server.key"), key.serialize_pem())?;
+    let options = Server::quiet_options().set("grpc.tls.certificate_path", path("server.pem").display());
+    let server = options.set("grpc.tls.key_path", path("server.key").display()).start().await?;
+    let aggregation = AggregationServer::start().await?;
+    let port = front(aggregation.address(), &key, &certificate).await?;
+    let (http, statsd) = (ports::free_port()?, ports::free_port()?);
+    let post = format!(
+        "{{ type = com.arpnetworking.tsdcore.sinks.AggregationServerHttpSink, name = post, uri = \"https://localhost:{port}/\" }}"
+    );
+    let gateway = gateway_sink(&format!("https://localhost:{}", server.grpc_port()));
+    write_files(folder.path(), http, statsd, &[post, gateway])?;
+    let mut command = Command::new(binary::tidegate()?);
+    command.current_dir(folder.path()).args(["agent", "config.conf"]).stdout(Stdio::null()).stderr(Stdio::null());
+
+    let mut agent = Agent::run(command.env("SSL_CERT_FILE", path("stranger.pem")), http, statsd).await?;
+    agent.send(1).await?;
+    eventually("the post fails, and the batch is on disk", LIMIT, PAUSE, async || {
+        let page = agent.page().await?;
+        let failed = sum(&page, "tidegate_agent_sink_failed_sends_total", "sink=\"post\"");
+        let written = sum(&page, "tidegate_agent_sink_sent_results_total", "sink=\"gateway\"");
+        Ok((failed > 0.0 && written > 0.0).then_some(()))
+    })
+    .await?;
+    ensure!(aggregation.count() == 0, "something was posted to a server that is not trusted");
+    process::kill9(&mut agent.child);
+
+    let agent = Agent::run(command.env("SSL_CERT_FILE", path("server.pem")), http, statsd).await?;
+    agent.send(10).await?;
+    // With the one that waited on disk.
+    counts(&server, 11.0).await?;
+    eventually("results are posted", LIMIT, PAUSE, async || Ok((aggregation.count() > 0).then_some(()))).await
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_no_sample_from_the_gateway() -> anyhow::Result<()> {
+    let Some(unshare) = UNSHARE.or_skip("a_full_disk_keeps_no_sample_from_the_gateway") else { return Ok(()) };
+    let server = Server::quiet().await?;
+    let folder = tempfile::tempdir()?;
+    let disk = SmallDisk::mounted(&unshare, folder.path(), "8m").await?;
+    let (http, statsd) = (ports::free_port()?, ports::free_port()?);
+    let log = "{ type = com.arpnetworking.metrics.mad.experimental.sinks.MetricSeriesLoggingSink, name = series }";
+    write_files(&disk.outside(), http, statsd, &[gateway_sink(&server.grpc_url()), log.to_owned()])?;
+    let enter = disk.enter();
+    let mut command = Command::new(&enter[0]);
+    command.args(&enter[1..]).args(["sh", "-c", "cd \"$0\" && exec \"$@\""]).arg(folder.path());
+    command.arg(binary::tidegate()?).args(["agent", "config.conf"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let agent = Agent::run(&mut command, http, statsd).await?;
+
+    let ballast = disk.outside().join("ballast");
+    fill(&ballast)?;
+    // Two seconds, since a round of series is written when the next begins.
+    for _ in 0..2 {
+        agent.send(50).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    counts(&server, 100.0).await?;
+    eventually("the list of series fails", LIMIT, PAUSE, async || {
+        agent.send(1).await?;
+        let failed = sum(&agent.page().await?, "tidegate_agent_sink_failed_sends_total", "sink=\"series\"");
+        Ok((failed > 0.0).then_some(()))
+    })
+    .await?;
+    std::fs::remove_file(&ballast)?;
+    let written = disk.outside().join("metrics_streams.json");
+    eventually("the list of series is written", LIMIT, PAUSE, async || {
+        agent.send(1).await?;
+        Ok(std::fs::read_to_string(&written).is_ok_and(|text| text.contains("latency")).then_some(()))
+    })
+    .await
 }

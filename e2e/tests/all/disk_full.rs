@@ -14,25 +14,40 @@ use tidegate_testkit::{Series, Server, eventually, now_ms};
 
 use crate::support::{SEEN_LIMIT, gives};
 
-const DISK_SIZE: &str = "size=256m";
-
 /// A process that holds the namespaces, and the folder that is a disk within them.
-struct SmallDisk {
+pub struct SmallDisk {
     holder: Child,
     folder: PathBuf,
 }
 
 impl SmallDisk {
-    fn new(unshare: &Path, folder: &Path) -> anyhow::Result<Self> {
+    /// Mounts it. `size` is tmpfs's, such as `16m`.
+    pub async fn mounted(unshare: &Path, folder: &Path, size: &str) -> anyhow::Result<Self> {
+        let disk = Self::new(unshare, folder, size)?;
+        eventually("the small disk is mounted", Duration::from_secs(10), Duration::from_millis(50), async || {
+            Ok(disk.outside().join("mounted").exists().then_some(()))
+        })
+        .await
+        .context("user namespaces have to be allowed: sysctl kernel.unprivileged_userns_clone=1")?;
+        Ok(disk)
+    }
+
+    fn new(unshare: &Path, folder: &Path, size: &str) -> anyhow::Result<Self> {
         let script = "mount -t tmpfs -o \"$0\" tidegate-test \"$1\" && touch \"$1/mounted\" && exec sleep 600";
         let mut command = Command::new(unshare);
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, DISK_SIZE]).arg(folder);
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, &format!("size={size}")]).arg(folder);
         let holder = command.stdin(Stdio::null()).spawn()?;
         Ok(Self { holder, folder: folder.to_owned() })
     }
 
+    /// What a program is started through to see the disk.
+    pub fn enter(&self) -> [String; 6] {
+        let holder = self.holder.id().to_string();
+        ["nsenter", "--target", &holder, "--user", "--mount", "--preserve-credentials"].map(str::to_owned)
+    }
+
     /// The disk's folder as seen from here.
-    fn outside(&self) -> PathBuf {
+    pub fn outside(&self) -> PathBuf {
         let inside = self.folder.strip_prefix("/").unwrap_or(&self.folder);
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(inside)
     }
@@ -47,7 +62,7 @@ impl Drop for SmallDisk {
 }
 
 /// Writes a file until nothing more fits.
-fn fill(path: &Path) -> anyhow::Result<()> {
+pub fn fill(path: &Path) -> anyhow::Result<()> {
     let mut file = fs::File::create(path)?;
     for size in [1 << 20, 4_096, 1] {
         while file.write_all(&vec![1; size]).is_ok() {}
@@ -59,14 +74,9 @@ fn fill(path: &Path) -> anyhow::Result<()> {
 async fn a_full_disk_loses_nothing_acknowledged() -> anyhow::Result<()> {
     let Some(unshare) = UNSHARE.or_skip("a_full_disk_loses_nothing_acknowledged") else { return Ok(()) };
     let folder = tempfile::tempdir()?;
-    let disk = SmallDisk::new(&unshare, folder.path())?;
-    eventually("the small disk is mounted", Duration::from_secs(10), Duration::from_millis(50), async || {
-        Ok(disk.outside().join("mounted").exists().then_some(()))
-    })
-    .await
-    .context("user namespaces have to be allowed: sysctl kernel.unprivileged_userns_clone=1")?;
-    let holder = disk.holder.id().to_string();
-    let enter = ["nsenter", "--target", &holder, "--user", "--mount", "--preserve-credentials"];
+    let disk = SmallDisk::mounted(&unshare, folder.path(), "256m").await?;
+    let enter = disk.enter();
+    let enter: Vec<&str> = enter.iter().map(String::as_str).collect();
     let mut server = Server::quiet_options().through(&enter).data_dir(&folder.path().join("data")).start().await?;
 
     let (begin, mut taken) = (now_ms(), 0);
