@@ -14,6 +14,8 @@ mod compare;
 mod daemon;
 #[path = "mad/files.rs"]
 mod files;
+#[path = "mad/frames.rs"]
+mod frames;
 #[path = "mad/inside.rs"]
 mod inside;
 #[path = "mad/purpose.rs"]
@@ -90,10 +92,11 @@ async fn the_numbers_are_those_of_the_java_daemon() -> anyhow::Result<()> {
     if let Some(path) = std::env::var_os("TIDEGATE_MAD_RECORD") {
         recording.write(&PathBuf::from(path))?;
     }
-    match own {
-        Some(own) => compare::report(&recording.cases.names, &recording.frames, &own, differences),
-        None => replay(&recording),
-    }
+    let (Some(ours), Some(own)) = (&ours, own) else { return replay(&recording) };
+    let names = &recording.cases.names;
+    compare::report(names, &recording.frames, &own, differences)?;
+    // The same results went to AggregationServerSinks.
+    compare::report(names, &java.take_frames(), &ours.take_frames(), Vec::new())
 }
 
 /// A short run of the above, recorded: it needs no JVM.
@@ -108,7 +111,7 @@ fn the_numbers_are_those_that_the_java_daemon_had() -> anyhow::Result<()> {
 
 fn replay(recording: &Recording) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let ports = files::Ports { http: 1, https: 2, statsd: 3, graphite: 4, telegraf: 5, mapped: 6, stamped: 7 };
+    let ports = files::Ports { http: 1, https: 2, statsd: 3, graphite: 4, telegraf: 5, mapped: 6, stamped: 7, frames: 8 };
     files::write(folder.path(), ports, "http://127.0.0.1:1/")?;
     let mut inside = Inside::start(&folder.path().join("pipelines"), now_ms())?;
     let mut statuses = Vec::new();

@@ -15,6 +15,7 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use crate::cases::{Message, To};
 use crate::files::{self, Ports};
+use crate::frames::FrameServer;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Java takes up to 30 s.
@@ -25,6 +26,7 @@ pub struct Daemon {
     child: Child,
     ports: Ports,
     server: AggregationServer,
+    frames: FrameServer,
     client: Client,
     folder: TempDir,
 }
@@ -65,7 +67,9 @@ impl Daemon {
     async fn start(name: &'static str, command: impl FnOnce(&Path) -> Command) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let server = AggregationServer::start().await?;
+        let frames = FrameServer::start().await?;
         let ports = Ports {
+            frames: frames.port,
             http: ports::free_port()?,
             https: ports::free_port()?,
             statsd: ports::free_port()?,
@@ -83,7 +87,7 @@ impl Daemon {
             .spawn()
             .with_context(|| format!("starting {name}"))?;
         let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
-        let mut daemon = Self { name, child, ports, server, client, folder };
+        let mut daemon = Self { name, child, ports, server, frames, client, folder };
         daemon.wait_ready().await.with_context(|| format!("{name}: {}", daemon.output()))?;
         Ok(daemon)
     }
@@ -156,11 +160,16 @@ impl Daemon {
     pub async fn settled(&self) -> anyhow::Result<Vec<Bytes>> {
         let mut before = usize::MAX;
         eventually("nothing more comes", Duration::from_secs(120), Duration::from_secs(3), async || {
-            let count = self.server.count();
+            let count = self.server.count() + self.frames.count();
             Ok((std::mem::replace(&mut before, count) == count).then_some(()))
         })
         .await?;
         self.server.take().with_context(|| self.name)
+    }
+
+    /// What its other sink has sent by then, over one connection.
+    pub fn take_frames(&self) -> Vec<Bytes> {
+        self.frames.take()
     }
 
     /// Asks it to stop and waits until it has.

@@ -12,6 +12,8 @@ pub struct Ports {
     pub telegraf: u16,
     pub mapped: u16,
     pub stamped: u16,
+    /// Of the server that frames are sent to without HTTP.
+    pub frames: u16,
 }
 
 /// # Errors
@@ -21,7 +23,7 @@ pub fn write(folder: &Path, ports: Ports, uri: &str) -> anyhow::Result<()> {
     std::fs::create_dir_all(&pipelines)?;
     std::fs::create_dir_all(folder.join("logs"))?;
     std::fs::write(folder.join("config.conf"), daemon_file(ports))?;
-    std::fs::write(pipelines.join("client.conf"), client_file(uri))?;
+    std::fs::write(pipelines.join("client.conf"), client_file(ports, uri))?;
     std::fs::write(pipelines.join("lines.conf"), lines_file(ports, uri))?;
     Ok(())
 }
@@ -56,14 +58,17 @@ const STATISTICS: &str = r#"statistics={
   "cnt/few.*"=["sum","n"]
 }"#;
 
-fn sink(uri: &str) -> String {
+fn sinks(uri: &str, Ports { frames, .. }: Ports) -> String {
     format!(
-        r#"sinks=[ {{ type="com.arpnetworking.tsdcore.sinks.AggregationServerHttpSink", name="sink", uri="{uri}", maximumConcurrency=4, maximumQueueSize=1000000 }} ]"#
+        r#"sinks=[
+  {{ type="com.arpnetworking.tsdcore.sinks.AggregationServerHttpSink", name="http", uri="{uri}", maximumConcurrency=4, maximumQueueSize=1000000 }}
+  {{ type="com.arpnetworking.tsdcore.sinks.AggregationServerSink", name="tcp", serverAddress="127.0.0.1", serverPort={frames}, maxQueueSize=1000000 }}
+]"#
     )
 }
 
-fn client_file(uri: &str) -> String {
-    let sink = sink(uri);
+fn client_file(ports: Ports, uri: &str) -> String {
+    let sinks = sinks(uri, ports);
     format!(
         r#"name="client"
 periods=["PT1S","PT1M"]
@@ -75,14 +80,14 @@ sources=[
   {{ type="com.arpnetworking.metrics.common.sources.PrometheusHttpSource", name="prometheus" }}
   {{ type="com.arpnetworking.metrics.common.sources.CollectdHttpSourceV1", name="collectd" }}
 ]
-{sink}
+{sinks}
 "#
     )
 }
 
 fn lines_file(ports: Ports, uri: &str) -> String {
     let Ports { statsd, graphite, telegraf, mapped, stamped, .. } = ports;
-    let sink = sink(uri);
+    let sinks = sinks(uri, ports);
     let parser = r#"{ type="com.arpnetworking.metrics.mad.parsers.GraphitePlaintextToRecordParser", parseCarbonTags=true, globalTags={service="g",cluster="c"} }"#;
     let telegraf_parser =
         r#"{ type="com.arpnetworking.metrics.mad.parsers.TelegrafJsonToRecordParser", timestampUnit="MILLISECONDS" }"#;
@@ -103,7 +108,7 @@ sources=[
   {{ type="com.arpnetworking.metrics.mad.sources.TimeStampingSource", name="stamping",
     source={{ type="com.arpnetworking.metrics.common.sources.TcpLineSource", actorName="stamped", name="stamped", host="127.0.0.1", port={stamped}, parser={parser} }} }}
 ]
-{sink}
+{sinks}
 "#
     )
 }
