@@ -1,8 +1,10 @@
 //! The agent with the file of a Metrics Aggregator Daemon and nothing else: no
 //! other target, a few threads, ready in milliseconds.
 
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -29,11 +31,10 @@ const STOP: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the file cannot be used.
 pub fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
-    // The allocator would take memory in pages of 2 MB: most of what an idle agent has.
-    let small_pages = rustix::thread::disable_transparent_huge_pages(true);
+    let small_pages = take_small_pages();
     telemetry::start(&LogConfig::default(), std::env::var("RUST_LOG").ok().as_deref())?;
     if let Err(error) = small_pages {
-        tracing::debug!(%error, "memory is taken in large pages");
+        tracing::debug!(%error, "some memory is taken in large pages");
     }
     if let Err(error) = file_handles::raise() {
         tracing::warn!(%error, "the number of open files stays as it was");
@@ -44,6 +45,16 @@ pub fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let ended = runtime.block_on(serve(file));
     runtime.shutdown_background();
     ended
+}
+
+/// The allocator would take memory in pages of 2 MB: most of what an idle agent has. It has taken some before the command line was
+/// read, so the program is run anew with what the kernel keeps for it; that takes a few milliseconds.
+fn take_small_pages() -> io::Result<()> {
+    if rustix::thread::transparent_huge_pages_are_disabled()? {
+        return Ok(());
+    }
+    rustix::thread::disable_transparent_huge_pages(true)?;
+    Err(Command::new(std::env::current_exe()?).args(std::env::args_os().skip(1)).exec())
 }
 
 async fn serve(file: PathBuf) -> anyhow::Result<ExitCode> {
