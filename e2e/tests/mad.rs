@@ -111,7 +111,8 @@ fn the_numbers_are_those_that_the_java_daemon_had() -> anyhow::Result<()> {
 
 fn replay(recording: &Recording) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let ports = files::Ports { http: 1, https: 2, statsd: 3, graphite: 4, telegraf: 5, mapped: 6, stamped: 7, frames: 8 };
+    let ports =
+        files::Ports { http: 1, https: 2, statsd: 3, graphite: 4, telegraf: 5, mapped: 6, stamped: 7, frames: 8 };
     files::write(folder.path(), ports, "http://127.0.0.1:1/")?;
     let mut inside = Inside::start(&folder.path().join("pipelines"), now_ms())?;
     let mut statuses = Vec::new();
