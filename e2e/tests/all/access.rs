@@ -306,8 +306,11 @@ async fn tokens_are_changed_under_load_without_a_failure() -> anyhow::Result<()>
 
 #[tokio::test]
 async fn a_tenant_over_its_limits_is_told_which_and_others_are_not_held_up() -> anyhow::Result<()> {
-    let tenants = "tenants:\n  small: {samples_per_second: 10, active_series: 3, samples_per_query: 2, requests_per_second: 50}\n";
-    let mut guarded = Guarded::start(tenants, &[]).await?;
+    let tenants = "tenants:\n  small: {samples_per_second: 10, active_series: 3, samples_per_query: 2, requests_per_second: 50}\n  \
+                   short: {labels_per_series: 3, label_name_bytes: 9, label_value_bytes: 8, new_series_per_minute: 4, query_timeout_ms: 1}\n";
+    let settings =
+        [("limits.new_series_grace_seconds", "0"), ("compactor.tenant_retention.small.retention_5s_days", "20")];
+    let mut guarded = Guarded::start(tenants, &settings).await?;
     let (small, read) = (guarded.token("small", "push").await?, guarded.token("small", "read").await?);
     let large = guarded.token("large", "push").await?;
     let series = |count: usize| -> Vec<Series> {
@@ -323,19 +326,82 @@ async fn a_tenant_over_its_limits_is_told_which_and_others_are_not_held_up() -> 
     eventually("the query is too large", SEEN_LIMIT, PAUSE, async || {
         let path = "/api/v1/query?query=sum(many)%2Bsum(many)";
         let text = guarded.ask(Method::GET, path, Some(&read)).await?.text().await?;
-        ensure!(text.contains("\"status\":\"error\""), "{text}");
+        ensure!(text.contains("the tenant's limit samples_per_query of 2 is reached"), "{text}");
         Ok(Some(()))
     })
     .await?;
+    // Labels, and series that are new.
+    let (short, short_read) = (guarded.token("short", "push").await?, guarded.token("short", "read").await?);
+    for (series, wanted) in [
+        (Series::new("m", &[("a", "1"), ("b", "2"), ("c", "3")]), "more than 3 labels (labels_per_series)"),
+        (Series::new("m", &[("long_names", "1")]), "exceeds the limit of 9 (label_name_bytes)"),
+        (Series::new("m", &[("a", "long value")]), "the limit is 8 (label_value_bytes)"),
+    ] {
+        let answer = guarded.push(&short, &[series.at(now_ms(), 1.0)]).await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status == 400 && text.contains(wanted), "{status} {text}");
+    }
+    let answer = guarded.push(&short, &series(20)).await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(status == 400 && text.contains("the tenant has 4 new series in a minute, its limit"), "{status} {text}");
+    ensure!(guarded.push(&short, &series(1)).await?.status().is_success(), "a known series is refused");
+    eventually("a query takes longer than a millisecond", SEEN_LIMIT, PAUSE, async || {
+        let query = "sum_over_time(sum(sum_over_time(vector(1)[1d:10s]))[1h:1s])".replace('+', "%2B");
+        let path = format!("/api/v1/query?query={query}");
+        let text = guarded.ask(Method::GET, &path, Some(&short_read)).await?.text().await?;
+        ensure!(text.contains("the tenant's limit query_timeout_ms of 1 is reached"), "{text}");
+        Ok(Some(()))
+    })
+    .await?;
+    // A token's own limits, beside the tenant's.
+    let own = guarded.token("large", "push").await?;
+    let limited = guarded.entries.iter_mut().find(|(token, _)| *token == own).context("the entry")?;
+    limited.1.push_str("  limits: {samples_per_second: 5}\n");
+    guarded.write()?;
+    eventually("the token's limit is in force", LIMIT, PAUSE, async || {
+        let answer = guarded.push(&own, &series(6)).await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status == 429 && text.contains("the token's limit samples_per_second of 5"), "{status} {text}");
+        Ok(Some(()))
+    })
+    .await?;
+    ensure!(guarded.push(&large, &series(1_000)).await?.status().is_success(), "another token is held up");
+    let large_read = guarded.token("large", "read").await?;
+    let usage = guarded.ask(Method::GET, "/api/v1/tenant/usage", Some(&large_read)).await?.text().await?;
+    let usage: serde_json::Value = serde_json::from_str(&usage)?;
+    let of_token = &usage["data"]["tokens"][0];
+    ensure!(of_token["samples_per_second"]["limit"] == 5 && of_token["refused_requests"].as_u64() > Some(0), "{usage}");
+    let usage = guarded.ask(Method::GET, "/api/v1/tenant/usage", Some(&short_read)).await?.text().await?;
+    let usage: serde_json::Value = serde_json::from_str(&usage)?;
+    let data = &usage["data"];
+    ensure!(data["new_series_per_minute"] == serde_json::json!({"used": 4, "limit": 4}), "{usage}");
+    ensure!(data["labels_per_series"]["limit"] == 3 && data["query_timeout_ms"]["limit"] == 1, "{usage}");
+    ensure!(data["tokens"] == serde_json::json!([]) && data["retention_5s_days"]["limit"] == 31, "{usage}");
     let usage = guarded.ask(Method::GET, "/api/v1/tenant/usage", Some(&read)).await?.text().await?;
     let usage: serde_json::Value = serde_json::from_str(&usage)?;
     let data = &usage["data"];
     ensure!(data["tenant"] == "small" && data["active_series"]["used"] == 3, "{usage}");
     ensure!(data["active_series"]["limit"] == 3 && data["refused_requests"].as_u64() >= Some(3), "{usage}");
+    ensure!(data["retention_5s_days"]["limit"] == 20 && data["retention_1m_days"]["limit"] == 90, "{usage}");
     let metrics = guarded.ask(Method::GET, "/metrics", None).await?.text().await?;
-    for limit in ["active_series", "samples_per_second", "samples_per_query"] {
-        let line = format!("tidegate_access_limited_requests_total{{tenant=\"small\",limit=\"{limit}\"}}");
-        ensure!(metrics.contains(&line), "{line} is not told");
+    let own = format!("large-push-{}", guarded.tokens.iter().position(|token| *token == own).context("a place")?);
+    for (tenant, token, limit) in [
+        ("small", "", "active_series"),
+        ("small", "", "samples_per_second"),
+        ("small", "", "samples_per_query"),
+        ("short", "", "labels_per_series"),
+        ("short", "", "label_name_bytes"),
+        ("short", "", "label_value_bytes"),
+        ("short", "", "new_series_per_minute"),
+        ("short", "", "query_timeout_ms"),
+        ("large", own.as_str(), "samples_per_second"),
+    ] {
+        let labels = format!("tenant=\"{tenant}\",token=\"{token}\",limit=\"{limit}\"");
+        ensure!(metrics.contains(&format!("tidegate_access_limited_requests_total{{{labels}}}")), "{labels}: not told");
+    }
+    for reason in ["label_limit", "new_series_limit", "series_limit"] {
+        let labels = format!("protocol=\"remote_write_1\",reason=\"{reason}\"");
+        ensure!(metrics.contains(&format!("rejected_samples_total{{{labels}}}")), "{labels}: not told");
     }
     Ok(())
 }

@@ -122,7 +122,12 @@ impl Config {
         all.map(|retention| retention.gone_before_hour(day_of(now_ms))).max().unwrap_or(0)
     }
 
-    /// How long the archive keeps a tenant's windows.
+    /// How long the archive keeps a tenant's windows, by the keys of this
+    /// configuration; 0: for ever.
+    pub fn retention_days(&self, tenant: &TenantId) -> [(&'static str, u64); 3] {
+        self.retention(tenant).named()
+    }
+
     pub(crate) fn retention(&self, tenant: &TenantId) -> Retention {
         Retention::of(self, self.tenant_retention.get(tenant.as_str()))
     }

@@ -106,6 +106,12 @@ impl Retention {
         }
     }
 
+    /// By the names of the configuration.
+    pub fn named(self) -> [(&'static str, u64); 3] {
+        let [five_seconds, minute, hour] = self.days.map(u64::from);
+        [("retention_5s_days", five_seconds), ("retention_1m_days", minute), ("retention_1h_days", hour)]
+    }
+
     fn days(self, tier: Tier) -> u32 {
         match tier {
             Tier::FiveSeconds => self.days[0],

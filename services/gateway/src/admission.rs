@@ -39,13 +39,24 @@ pub enum Cause {
     /// Labels that no series can have.
     BadSeries,
     SeriesLimit,
+    NewSeriesLimit,
+    /// More or longer labels than are allowed.
+    LabelLimit,
     /// A sample that makes no sense.
     Malformed,
 }
 
 impl Cause {
-    pub const ALL: [Self; 6] =
-        [Self::TooOld, Self::TooFarAhead, Self::OutOfRange, Self::BadSeries, Self::SeriesLimit, Self::Malformed];
+    pub const ALL: [Self; 8] = [
+        Self::TooOld,
+        Self::TooFarAhead,
+        Self::OutOfRange,
+        Self::BadSeries,
+        Self::SeriesLimit,
+        Self::NewSeriesLimit,
+        Self::LabelLimit,
+        Self::Malformed,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -54,6 +65,8 @@ impl Cause {
             Self::OutOfRange => "out_of_range",
             Self::BadSeries => "bad_series",
             Self::SeriesLimit => "series_limit",
+            Self::NewSeriesLimit => "new_series_limit",
+            Self::LabelLimit => "label_limit",
             Self::Malformed => "malformed",
         }
     }

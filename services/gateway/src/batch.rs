@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::admission::{Admission, Cause, Range, Refused, Times};
 use crate::content_hash::{ContentHash, Kind};
 use crate::metadata::{self, SentMetadata};
-use crate::series_cap::TenantSeries;
+use crate::series_cap::{Full, TenantSeries};
 
 /// Refusals that an answer names one by one; the rest are counted.
 pub const MAX_LISTED: usize = 100;
@@ -88,6 +88,15 @@ pub struct Parts {
     pub outcome: Outcome,
     /// To be remembered once the log has the parts.
     pub new_metadata: Vec<u64>,
+    /// Limits that refused some of it, each once.
+    pub over: Vec<Over>,
+}
+
+/// A limit of the tenant that was reached, by its name in the file of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    pub limit: &'static str,
+    pub value: u64,
 }
 
 /// Writers of all partitions and the hash, to be used again and again.
@@ -122,6 +131,7 @@ pub struct Batch<'a> {
     outcome: Outcome,
     has_stamped: bool,
     new_metadata: HashSet<u64>,
+    over: Vec<Over>,
 }
 
 /// The series whose samples come.
@@ -163,6 +173,7 @@ impl<'a> Batch<'a> {
             outcome: Outcome::default(),
             has_stamped: false,
             new_metadata: HashSet::new(),
+            over: Vec::new(),
         }
     }
 
@@ -188,7 +199,8 @@ impl<'a> Batch<'a> {
                 parts.push((number as u16, partition.writer.finish_record()));
             }
         }
-        Parts { parts, outcome: self.outcome, new_metadata: self.new_metadata.into_iter().collect() }
+        let new_metadata = self.new_metadata.into_iter().collect();
+        Parts { parts, outcome: self.outcome, new_metadata, over: self.over }
     }
 
     #[inline]
@@ -269,6 +281,42 @@ impl<'a> Batch<'a> {
         }
     }
 
+    fn note(&mut self, limit: &'static str, value: u64) {
+        if !self.over.iter().any(|over| over.limit == limit) {
+            self.over.push(Over { limit, value });
+        }
+    }
+
+    #[cold]
+    fn full(&mut self, full: Full) -> (Cause, String) {
+        let cause = match full {
+            Full::Tenant { cap } => {
+                self.note("active_series", cap);
+                Cause::SeriesLimit
+            }
+            Full::New { per_minute } => {
+                self.note("new_series_per_minute", per_minute.into());
+                Cause::NewSeriesLimit
+            }
+            // No tenant's own.
+            Full::All { .. } => Cause::SeriesLimit,
+        };
+        (cause, full.to_string())
+    }
+
+    /// Labels that no series can have, or not one of this tenant.
+    #[cold]
+    fn wrong(&mut self, error: &SeriesError) -> (Cause, String) {
+        let (name, value) = match error {
+            SeriesError::TooManyLabels { limit } => ("labels_per_series", *limit),
+            SeriesError::NameTooLong { limit_bytes, .. } => ("label_name_bytes", *limit_bytes),
+            SeriesError::ValueTooLong { limit_bytes, .. } => ("label_value_bytes", *limit_bytes),
+            _ => return (Cause::BadSeries, error.to_string()),
+        };
+        self.note(name, value as u64);
+        (Cause::LabelLimit, format!("{error} ({name})"))
+    }
+
     fn begin_series(&mut self, labels: &[u8]) -> Option<(Cause, String)> {
         let id = self.writers.ids.of_canonical(labels);
         if self.is_hashed {
@@ -276,7 +324,7 @@ impl<'a> Batch<'a> {
             self.series.hashes = true;
         }
         if let Err(full) = self.rules.cap.admit(id) {
-            return Some((Cause::SeriesLimit, full.to_string()));
+            return Some(self.full(full));
         }
         self.series.range = self.rules.admission.range(labels);
         let partition = id.partition(self.writers.partitions.len() as u16);
@@ -299,7 +347,7 @@ impl Sink for Batch<'_> {
         };
         let refused = match labels {
             Ok(labels) => self.begin_series(labels),
-            Err(error) => Some((Cause::BadSeries, error.to_string())),
+            Err(error) => Some(self.wrong(&error)),
         };
         if refused.is_some() {
             // A series with no samples is refused, too.

@@ -1,11 +1,10 @@
 //! Who sends a request, as its headers tell.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use ::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use axum::extract::ConnectInfo;
-use tidegate_access::{Principal, Tenant};
+use tidegate_access::Principal;
 use tidegate_model::TenantId;
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -38,8 +37,8 @@ enum Name<'a> {
 pub struct Caller {
     pub tenant: TenantId,
     pub client: ClientKey,
-    /// What its token names; `None` where no tokens are asked for.
-    pub limits: Option<Arc<Tenant>>,
+    /// Whose token it shows; `None` where no tokens are asked for.
+    pub principal: Option<Principal>,
     named: bool,
 }
 
@@ -83,16 +82,16 @@ impl Caller {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let name = given.map_or(Name::Peer(peer), Name::Header);
         let client = key(&tenant, name);
-        let limits = extensions.get::<Principal>().map(|principal| Arc::clone(&principal.tenant));
-        Ok(Self { tenant, client, limits, named: given.is_some() })
+        let principal = extensions.get::<Principal>().cloned();
+        Ok(Self { tenant, client, principal, named: given.is_some() })
     }
 
     /// Counts a request.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] when the tenant has had its requests.
+    /// [`Error::RateLimited`] when the token or the tenant has had its requests.
     pub fn count(&self) -> Result<(), Error> {
-        self.limits.as_ref().map_or(Ok(()), |tenant| tenant.request().map_err(Error::from))
+        self.principal.as_ref().map_or(Ok(()), |principal| principal.request().map_err(Error::from))
     }
 
     /// Takes the agent's id for the client where the headers named none.

@@ -59,6 +59,11 @@ pub struct Limits {
     pub active_series_per_tenant: u64,
     /// The same of all tenants together; 0 = no limit.
     pub active_series: u64,
+    /// Series of a tenant that become active within a minute; 0 = no limit.
+    pub new_series_per_minute_per_tenant: u32,
+    /// A gateway that has just started has seen none of the series that there
+    /// are; for this long none of them counts as new.
+    pub new_series_grace_seconds: u32,
     /// Body of a request, decompressed.
     pub max_body_bytes: usize,
     pub max_labels_per_series: usize,
@@ -107,6 +112,8 @@ impl Default for Limits {
             samples_per_second: 1_000_000,
             active_series_per_tenant: 1_000_000,
             active_series: 5_000_000,
+            new_series_per_minute_per_tenant: 0,
+            new_series_grace_seconds: 120,
             max_body_bytes: tidegate_codec::ingest::decompress::DEFAULT_LIMIT_BYTES,
             max_labels_per_series: labels.max_labels,
             max_label_name_bytes: labels.max_name_bytes,

@@ -66,7 +66,7 @@ impl ClientLimits {
         match rate.limiter.check_key_n(&key, wanted) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(not_until)) => Err(Error::RateLimited {
-                what: format!("the limit of {limit} {what}/s is reached"),
+                what: format!("the client's limit of {limit} {what}/s (limits.{what}_per_second) is reached"),
                 retry_after: not_until.wait_time_from(self.clock.now()),
             }),
             Err(_) => Err(Error::BatchOverLimit {

@@ -1,5 +1,5 @@
 //! Caps on the series that a tenant, and all tenants together, have active at
-//! a time.
+//! a time, and on how fast those of a tenant grow more.
 //!
 //! Active: had samples in this hour or the one before. Kept as hashes in two
 //! generations that turn over hourly, so memory is bounded by the caps: about
@@ -7,11 +7,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use hashbrown::{HashMap, HashTable};
 use parking_lot::{Mutex, RwLock};
+use tidegate_access::Minute;
 use tidegate_model::{MetricId, TenantId};
+use tokio::time::Instant;
+
+use crate::config::Limits;
 
 /// Locks a tenant's set is split over.
 const SHARDS: usize = 16;
@@ -21,11 +26,18 @@ const SHARDS: usize = 16;
 const MAX_TENANTS: usize = 10_000;
 
 pub struct SeriesCap {
-    /// Of one tenant; 0 = none.
-    cap: u64,
+    /// Of one tenant that has none of its own.
+    caps: Caps,
     all: Arc<All>,
     tenants: RwLock<HashMap<TenantId, Arc<TenantSeries>>>,
     overflow: Arc<TenantSeries>,
+}
+
+/// What a tenant may have; 0 = no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    pub active: u64,
+    pub new_per_minute: u32,
 }
 
 /// The active series of all tenants.
@@ -33,6 +45,8 @@ struct All {
     /// 0 = none.
     cap: u64,
     active: AtomicU64,
+    /// Until then no series counts as new.
+    known_at: Instant,
 }
 
 /// Why a series is not let in.
@@ -40,16 +54,24 @@ struct All {
 pub enum Full {
     Tenant { cap: u64 },
     All { cap: u64 },
+    New { per_minute: u32 },
 }
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tenant { cap } => {
-                write!(f, "the tenant has {cap} active series, its limit; new ones are refused")
+                write!(f, "the tenant has {cap} active series, its limit (active_series); new ones are refused")
             }
             Self::All { cap } => {
                 write!(f, "the gateway has {cap} active series of all tenants, its limit; new ones are refused")
+            }
+            Self::New { per_minute } => {
+                write!(
+                    f,
+                    "the tenant has {per_minute} new series in a minute, its limit (new_series_per_minute); more are \
+                     refused for now"
+                )
             }
         }
     }
@@ -58,8 +80,10 @@ impl fmt::Display for Full {
 /// The active series of one tenant.
 pub struct TenantSeries {
     cap: AtomicU64,
+    new_per_minute: AtomicU32,
     all: Arc<All>,
     active: AtomicU64,
+    new: Minute,
     shards: [Mutex<Shard>; SHARDS],
 }
 
@@ -70,17 +94,25 @@ struct Shard {
 }
 
 impl SeriesCap {
-    pub fn new(cap: u64, cap_of_all: u64) -> Self {
-        let all = Arc::new(All { cap: cap_of_all, active: AtomicU64::new(0) });
-        let overflow = Arc::new(TenantSeries::new(cap, Arc::clone(&all)));
-        Self { cap, all, tenants: RwLock::new(HashMap::new()), overflow }
+    pub fn new(limits: &Limits) -> Self {
+        let caps =
+            Caps { active: limits.active_series_per_tenant, new_per_minute: limits.new_series_per_minute_per_tenant };
+        let known_at = Instant::now() + Duration::from_secs(limits.new_series_grace_seconds.into());
+        let all = Arc::new(All { cap: limits.active_series, active: AtomicU64::new(0), known_at });
+        let overflow = Arc::new(TenantSeries::new(caps, Arc::clone(&all)));
+        Self { caps, all, tenants: RwLock::new(HashMap::new()), overflow }
     }
 
-    /// The tenant's series; `own` is its own limit, where it has one.
-    pub fn of(&self, tenant: &TenantId, own: Option<u64>) -> Arc<TenantSeries> {
-        let cap = own.unwrap_or(self.cap);
+    /// What a tenant may have that has no caps of its own.
+    pub fn caps(&self) -> Caps {
+        self.caps
+    }
+
+    /// The tenant's series, which `caps` hold for from now on.
+    pub fn of(&self, tenant: &TenantId, caps: Caps) -> Arc<TenantSeries> {
         if let Some(series) = self.tenants.read().get(tenant) {
-            series.cap.store(cap, Ordering::Relaxed);
+            series.cap.store(caps.active, Ordering::Relaxed);
+            series.new_per_minute.store(caps.new_per_minute, Ordering::Relaxed);
             return Arc::clone(series);
         }
         let mut tenants = self.tenants.write();
@@ -88,7 +120,7 @@ impl SeriesCap {
             return Arc::clone(&self.overflow);
         }
         let series =
-            tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(TenantSeries::new(cap, Arc::clone(&self.all))));
+            tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(TenantSeries::new(caps, Arc::clone(&self.all))));
         Arc::clone(series)
     }
 
@@ -109,8 +141,15 @@ impl SeriesCap {
 }
 
 impl TenantSeries {
-    fn new(cap: u64, all: Arc<All>) -> Self {
-        Self { cap: AtomicU64::new(cap), all, active: AtomicU64::new(0), shards: Default::default() }
+    fn new(caps: Caps, all: Arc<All>) -> Self {
+        Self {
+            cap: AtomicU64::new(caps.active),
+            new_per_minute: AtomicU32::new(caps.new_per_minute),
+            all,
+            active: AtomicU64::new(0),
+            new: Minute::default(),
+            shards: Default::default(),
+        }
     }
 
     pub fn active(&self) -> u64 {
@@ -122,13 +161,21 @@ impl TenantSeries {
         self.cap.load(Ordering::Relaxed)
     }
 
+    pub fn new_in_last_minute(&self) -> u64 {
+        self.new.in_last_minute(Instant::now())
+    }
+
+    fn new_per_minute(&self) -> u32 {
+        self.new_per_minute.load(Ordering::Relaxed)
+    }
+
     /// Lets a series in if it is active or there is room.
     ///
     /// # Errors
     /// Which cap is reached.
     #[inline]
     pub fn admit(&self, id: MetricId) -> Result<(), Full> {
-        if self.cap() == 0 && self.all.cap == 0 {
+        if self.cap() == 0 && self.all.cap == 0 && self.new_per_minute() == 0 {
             return Ok(());
         }
         // Shard and slot come from different bits; ids are hashes already.
@@ -154,6 +201,13 @@ impl TenantSeries {
         if !grow(&self.all.active, self.all.cap) {
             self.active.fetch_sub(1, Ordering::Relaxed);
             return Err(Full::All { cap: self.all.cap });
+        }
+        let (now, per_minute) = (Instant::now(), self.new_per_minute());
+        let limit = (per_minute > 0 && now >= self.all.known_at).then_some(per_minute);
+        if !self.new.take(limit, now) {
+            self.active.fetch_sub(1, Ordering::Relaxed);
+            self.all.active.fetch_sub(1, Ordering::Relaxed);
+            return Err(Full::New { per_minute });
         }
         Ok(())
     }

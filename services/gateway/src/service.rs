@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tidegate_codec::ingest::{self, Encoding, Scratch, otlp};
+use tidegate_access::TenantLimits;
+use tidegate_codec::ingest::{self, Encoding, LabelLimits, Scratch, otlp};
 use tidegate_eventlog::{ClockFn, EventLog, Topic};
 use tidegate_runtime::Budget;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{Admission, Cause};
+use crate::admission::Admission;
 use crate::batch::{Batch, Identity, Outcome, Parts, Rules, Writers};
 use crate::body::{Body, BodyRules};
 use crate::caller::Caller;
@@ -23,7 +24,7 @@ use crate::limits::ClientLimits;
 use crate::metadata::SentMetadata;
 use crate::metrics::{Metrics, Protocol};
 use crate::producer::Producer;
-use crate::series_cap::SeriesCap;
+use crate::series_cap::{Caps, SeriesCap};
 
 pub struct Gateway {
     pub config: Config,
@@ -86,7 +87,7 @@ impl Gateway {
             bodies,
             clients: ClientLimits::new(&limits),
             admission: Admission::new(&limits),
-            series: SeriesCap::new(limits.active_series_per_tenant, limits.active_series),
+            series: SeriesCap::new(&limits),
             metadata: SentMetadata::default(),
             workspaces: Mutex::new(Vec::new()),
             nonce: rand::random(),
@@ -138,10 +139,10 @@ impl Gateway {
         // All that is wanted of it is in the parts, which count on their own
         // while they wait for the log.
         drop(request.body);
-        let Parts { parts, outcome, new_metadata } = parts;
+        let Parts { parts, outcome, new_metadata, .. } = parts;
         self.clients.samples(&request.caller.client, outcome.received())?;
-        if let Some(tenant) = &request.caller.limits {
-            tenant.samples(outcome.received())?;
+        if let Some(principal) = &request.caller.principal {
+            principal.samples(outcome.received())?;
         }
         self.producer.submit(parts).await?;
         self.metadata.insert(&new_metadata);
@@ -160,14 +161,14 @@ impl Gateway {
         let Workspace { scratch, writers, body } = workspace;
         let body = ingest::decompress(request.encoding, request.body.bytes(), self.limits.max_body_bytes, body)?;
         let tenant = request.caller.tenant.clone();
-        let limits = request.caller.limits.clone();
-        let cap = self.series.of(&tenant, limits.as_ref().and_then(|limits| limits.limits().active_series));
+        let account = request.caller.principal.as_ref().map(|principal| Arc::clone(&principal.tenant));
+        let own = account.as_ref().map(|account| account.limits()).unwrap_or_default();
+        scratch.labels.set_limits(self.label_limits(&own));
+        let cap = self.series.of(&tenant, self.caps(&own));
         let tell = |parts: Parts, bytes: usize| {
-            if let Some(limits) = &limits {
-                limits.set_active_series(cap.active());
-                if parts.outcome.rejected_by_cause[Cause::SeriesLimit as usize] > 0 {
-                    limits.over("active_series", cap.cap(), None);
-                }
+            if let Some(account) = &account {
+                account.set_series(cap.active(), cap.new_in_last_minute());
+                parts.over.iter().for_each(|over| _ = account.over(over.limit, over.value, None));
             }
             Ok((parts, bytes))
         };
@@ -204,6 +205,23 @@ impl Gateway {
             }
         }
         tell(batch.finish(identity, unique), body.len())
+    }
+
+    fn label_limits(&self, own: &TenantLimits) -> LabelLimits {
+        let all = self.limits.labels();
+        LabelLimits {
+            max_labels: own.labels_per_series.unwrap_or(all.max_labels),
+            max_name_bytes: own.label_name_bytes.unwrap_or(all.max_name_bytes),
+            max_value_bytes: own.label_value_bytes.unwrap_or(all.max_value_bytes),
+        }
+    }
+
+    fn caps(&self, own: &TenantLimits) -> Caps {
+        let all = self.series.caps();
+        Caps {
+            active: own.active_series.unwrap_or(all.active),
+            new_per_minute: own.new_series_per_minute.unwrap_or(all.new_per_minute),
+        }
     }
 
     fn decode_otlp(

@@ -63,6 +63,10 @@ pub enum Error {
     TooManySubjects { limit: usize },
     #[error("{0}")]
     OverLimit(#[from] OverLimit),
+    #[error("the query reads too many samples: {0}")]
+    TooLarge(OverLimit),
+    #[error("the query takes too long: {0}")]
+    TooSlow(OverLimit),
     #[error("all {limit} places for streams are taken; try again")]
     AllStreamsTaken { limit: usize },
     #[error("queries are not ready yet: {0}")]
@@ -138,12 +142,13 @@ impl Error {
             Self::TooManySeries { .. }
             | Self::TooManyWindows { .. }
             | Self::AnswerTooLarge { .. }
+            | Self::TooLarge(_)
             | Self::Evaluation(_) => Kind::Execution,
             Self::OverLimit(_)
             | Self::TooManyStreams { .. }
             | Self::TooManySubjects { .. }
             | Self::TenantBusy { .. } => Kind::Limit,
-            Self::Timeout { .. } => Kind::Timeout,
+            Self::Timeout { .. } | Self::TooSlow(_) => Kind::Timeout,
             Self::Busy { .. }
             | Self::MemoryTaken
             | Self::TooMuchUnsent

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
+use tidegate_access::{Account, Principal, TenantLimits};
 use tidegate_coldstore::Archive;
 use tidegate_eventlog::{EventLog, Topic};
 use tidegate_hotstore::HotStore;
@@ -75,8 +76,8 @@ pub(crate) struct Task {
     pub range: Range,
     pub cut: Cut,
     pub timeout: Duration,
-    /// The tenant's own limit, where it has one.
-    pub max_samples: Option<u64>,
+    /// Whose limits hold beside those of the configuration.
+    pub principal: Option<Principal>,
 }
 
 impl Query {
@@ -150,7 +151,9 @@ impl Query {
         self.require_ready()?;
         let began = Instant::now();
         let after = task.timeout.min(self.config.timeout());
-        let (tenant, expr) = (task.tenant.clone(), task.expr.clone());
+        let (tenant, expr, principal) = (task.tenant.clone(), task.expr.clone(), task.principal.clone());
+        let own = Own::of(principal.as_ref(), &self.config, after);
+        let after = own.timeout.map_or(after, |(own_ms, _)| Duration::from_millis(own_ms));
         let answer = tokio::time::timeout(after, self.run_within(task, began + after)).await;
         let took = began.elapsed();
         self.metrics.duration_seconds.observe(took.as_secs_f64());
@@ -161,8 +164,8 @@ impl Query {
             tracing::warn!(%tenant, query, took_ms = took.as_millis() as u64, "a slow query");
         }
         answer.unwrap_or(Err(Error::Timeout { after })).map_err(|error| match error {
-            Error::Evaluation(EvalError::Timeout) => Error::Timeout { after },
-            other => other,
+            Error::Evaluation(EvalError::Timeout) => own.of_error(Error::Timeout { after }),
+            other => own.of_error(other),
         })
     }
 
@@ -210,7 +213,7 @@ impl Query {
         let flag = abandoned.0.clone();
         let limits = Limits {
             max_series: self.config.max_series,
-            max_samples: task.max_samples.unwrap_or(u64::MAX).min(self.config.max_samples),
+            max_samples: Own::samples(task.principal.as_ref(), &self.config),
             max_steps: self.config.max_points,
             workers: cores::workers(),
             expired: Arc::new(move || flag.load(Ordering::Relaxed) || Instant::now() >= deadline),
@@ -234,6 +237,43 @@ impl Query {
             evaluated.warnings.push("the series index is full: series may be missing".into());
         }
         Ok((evaluated, explained))
+    }
+}
+
+/// Limits of a token or tenant that are below the others and so hold.
+struct Own<'a> {
+    samples: Option<(u64, &'a Account)>,
+    /// In milliseconds.
+    timeout: Option<(u64, &'a Account)>,
+}
+
+impl<'a> Own<'a> {
+    fn of(principal: Option<&'a Principal>, config: &Config, timeout: Duration) -> Self {
+        let least = |limit: fn(&TenantLimits) -> Option<u64>, below: u128| {
+            let (limit, account) = principal?.least(limit)?;
+            (u128::from(limit) < below).then_some((limit, &**account))
+        };
+        Self {
+            samples: least(|limits| limits.samples_per_query, config.max_samples.into()),
+            timeout: least(|limits| limits.query_timeout_ms, timeout.as_millis()),
+        }
+    }
+
+    fn samples(principal: Option<&'a Principal>, config: &Config) -> u64 {
+        Self::of(principal, config, Duration::ZERO).samples.map_or(config.max_samples, |(limit, _)| limit)
+    }
+
+    /// Names and counts the limit, where an evaluation ended by one of these.
+    fn of_error(&self, error: Error) -> Error {
+        match (error, self.samples, self.timeout) {
+            (Error::Evaluation(EvalError::TooManySamples { .. }), Some((limit, account)), _) => {
+                Error::TooLarge(account.over("samples_per_query", limit, None))
+            }
+            (Error::Timeout { .. }, _, Some((limit, account))) => {
+                Error::TooSlow(account.over("query_timeout_ms", limit, None))
+            }
+            (other, ..) => other,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use futures::StreamExt;
 use futures::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
+use tidegate_access::Principal;
 use tidegate_model::time::{HOUR_MS, WINDOW_MS};
 use tidegate_promql::ValueType;
 
@@ -28,8 +29,8 @@ const SHOWN_BYTES: usize = 60;
 pub(crate) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let subscription = subscription(&query, &ask)?;
     let Subscription { tenant, expr, step_ms, settle_ms, .. } = &subscription;
-    let place = Place::take(&query, tenant, expr.clone(), [*step_ms, *settle_ms])?;
-    let held = ask.principal.as_ref().map(|principal| principal.tenant.stream()).transpose()?;
+    let place = Place::take(&query, tenant, ask.principal.as_ref(), expr.clone(), [*step_ms, *settle_ms])?;
+    let held = ask.principal.as_ref().map(Principal::stream).transpose()?;
     let heartbeat = Duration::from_millis(query.config.stream_heartbeat_ms);
     let live = Stream::new(place, &subscription);
     let messages =

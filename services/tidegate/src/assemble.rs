@@ -65,8 +65,10 @@ pub async fn targets(
     if let Adapters { store: Some(store), archive: Some(archive), .. } = &adapters {
         assembly.http = verify::router(store.clone(), archive.clone(), config);
     }
-    if guard.is_some() {
-        assembly.http = std::mem::take(&mut assembly.http).merge(usage_router());
+    if let Some(guard) = guard {
+        let compactor = config.compactor.clone();
+        let retention = move |tenant: &TenantId| compactor.retention_days(tenant).to_vec();
+        assembly.http = std::mem::take(&mut assembly.http).merge(usage_router(guard.clone(), Arc::new(retention)));
     }
     for spec in TABLE.iter().rev().filter(|spec| selection.contains(spec.name) && !spec.needs.is_empty()) {
         on_adapters(spec.name, config, adapters.clone(), guard, shared, &mut assembly).await?;

@@ -52,6 +52,7 @@ fn text(new: &New, secret: &Secret, now: SystemTime) -> anyhow::Result<String> {
             tenant: new.tenant.to_string(),
             roles: new.roles.clone(),
             expires: new.expires_in.map(|lifetime| expiry(now, lifetime)),
+            limits: None,
         }
     };
     entry().check().map_err(anyhow::Error::msg)?;

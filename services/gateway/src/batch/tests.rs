@@ -20,7 +20,7 @@ impl Fixture {
         Self {
             tenant: TenantId::default(),
             admission: Admission::new(&Limits::default()),
-            cap: SeriesCap::new(cap, 0),
+            cap: SeriesCap::new(&Limits { active_series_per_tenant: cap, active_series: 0, ..Limits::default() }),
             sent: SentMetadata::default(),
             writers: Writers::new(3),
         }
@@ -35,7 +35,7 @@ impl Fixture {
             tenant: &self.tenant,
             times: self.admission.times(now_ms),
             admission: &self.admission,
-            cap: self.cap.of(&self.tenant, None),
+            cap: self.cap.of(&self.tenant, self.cap.caps()),
             sent_metadata: &self.sent,
         };
         let mut batch = Batch::new(rules, &Identity::Content, &mut self.writers);
@@ -162,7 +162,7 @@ fn refused_samples_are_counted_by_cause() {
         batch.float(Some(NOW_MS), 2.0);
     });
     let count = |cause: Cause| parts.outcome.rejected_by_cause[cause as usize];
-    assert_eq!(Cause::ALL.map(count), [1, 1, 0, 0, 2, 1]);
+    assert_eq!(Cause::ALL.map(count), [1, 1, 0, 0, 2, 0, 0, 1]);
     assert!(Cause::ALL.iter().enumerate().all(|(place, cause)| *cause as usize == place));
     assert_eq!(parts.outcome.rejected_samples, 5);
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use tidegate_model::{TenantError, TenantId};
 
+use crate::account::{TenantLimits, TokenLimits};
 use crate::rules::Role;
 use crate::secret::{Digest, redact};
-use crate::tenant::TenantLimits;
 
 const MAX_NAME_BYTES: usize = 128;
 /// Tens of thousands of tokens; more is a mistake.
@@ -36,11 +36,12 @@ pub struct Token {
     pub(crate) digest: Digest,
     roles: Vec<Role>,
     expires: Option<SystemTime>,
+    pub(crate) limits: Option<TokenLimits>,
 }
 
 impl Token {
     pub(crate) fn issued(name: &str, tenant: TenantId, digest: Digest, roles: Vec<Role>) -> Self {
-        Self { name: name.to_owned(), tenant, digest, roles, expires: None }
+        Self { name: name.to_owned(), tenant, digest, roles, expires: None, limits: None }
     }
 
     pub fn has(&self, role: Role) -> bool {
@@ -69,6 +70,7 @@ impl Tokens {
         let mut tokens = Self::default();
         for (name, limits) in file.tenants {
             let tenant = TenantId::new(&name).map_err(|error| format!("tenants: {name:?}: {error}"))?;
+            limits.check().map_err(|error| format!("tenants: {name:?}: {error}"))?;
             tokens.tenants.insert(tenant.clone());
             tokens.limits.insert(tenant, limits);
         }
@@ -121,6 +123,11 @@ impl Tokens {
         self.by_digest.entry(token.digest.bucket()).or_default().push(Arc::new(token));
     }
 
+    /// Those that have limits of their own.
+    pub(crate) fn limited(&self) -> impl Iterator<Item = (&Arc<Token>, &TokenLimits)> {
+        self.by_digest.values().flatten().filter_map(|token| Some((token, token.limits.as_ref()?)))
+    }
+
     pub(crate) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         self.tenants.iter()
     }
@@ -152,6 +159,8 @@ pub struct Entry {
     /// A time of RFC 3339 or a day, from whose begin (UTC) on it is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<TokenLimits>,
 }
 
 impl Entry {
@@ -171,7 +180,14 @@ impl Entry {
             return Err("roles: there is none, so the token is of no use".into());
         }
         let expires = self.expires.as_deref().map(parse_time).transpose()?;
-        Ok(Token { name: self.name, tenant, digest, roles: self.roles, expires })
+        let limits = self.limits;
+        limits
+            .clone()
+            .map(TenantLimits::from)
+            .unwrap_or_default()
+            .check()
+            .map_err(|error| format!("limits: {error}"))?;
+        Ok(Token { name: self.name, tenant, digest, roles: self.roles, expires, limits })
     }
 }
 

@@ -13,14 +13,15 @@ use prometheus_client::registry::Registry;
 use tidegate_model::TenantId;
 
 use crate::Config;
+use crate::account::{Account, TenantLimits, TokenUsage};
 use crate::audit::{Audit, Line};
 use crate::credentials::{self, Credentials};
 use crate::file::{FileError, Token, Tokens};
 use crate::metrics::Metrics;
+use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::rules::{self, Need, Role, Rule};
 use crate::secret::{Digest, Secret, SecretError};
-use crate::tenant::Tenant;
 
 const TENANT: HeaderName = HeaderName::from_static("x-scope-orgid");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -31,14 +32,6 @@ pub enum GuardError {
     File(#[from] FileError),
     #[error(transparent)]
     Secret(#[from] SecretError),
-}
-
-/// Who a request is from; among the extensions of each that was let in with a
-/// token.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    pub token: Arc<Token>,
-    pub tenant: Arc<Tenant>,
 }
 
 /// Clones are the same guard.
@@ -52,7 +45,9 @@ struct Inner {
     tokens: RwLock<Arc<Tokens>>,
     /// Tokens of this process, which are in no file.
     issued: RwLock<Vec<Arc<Token>>>,
-    tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+    tenants: RwLock<HashMap<TenantId, Arc<Account>>>,
+    /// By name, of tokens that have limits.
+    limited: RwLock<HashMap<String, Arc<Account>>>,
     metrics: Metrics,
     audit: Audit,
 }
@@ -87,6 +82,7 @@ impl Guard {
             tokens: RwLock::default(),
             issued: RwLock::default(),
             tenants: RwLock::default(),
+            limited: RwLock::default(),
             audit: Audit::new(metrics.skipped_audit_lines.clone()),
             metrics,
         }));
@@ -114,11 +110,25 @@ impl Guard {
             match tenants.get(id) {
                 Some(tenant) => tenant.set_limits(limits),
                 None => {
-                    let tenant = Tenant::new(id.clone(), limits, self.0.metrics.clone());
+                    let tenant = Account::new(id.clone(), None, limits, self.0.metrics.clone());
                     tenants.insert(id.clone(), Arc::new(tenant));
                 }
             }
         }
+        let mut limited = self.0.limited.write();
+        let mut before = std::mem::take(&mut *limited);
+        let accounts = tokens.limited().map(|(token, limits)| {
+            let limits = TenantLimits::from(limits.clone());
+            let known = before.remove(&token.name).filter(|account| account.id == token.tenant);
+            let account = known.unwrap_or_else(|| {
+                let (id, name) = (token.tenant.clone(), Some(token.name.clone()));
+                Arc::new(Account::new(id, name, TenantLimits::default(), self.0.metrics.clone()))
+            });
+            account.set_limits(limits);
+            (token.name.clone(), account)
+        });
+        *limited = accounts.collect();
+        drop(limited);
         self.0.metrics.tokens.set(tokens.len() as i64);
         *self.0.tokens.write() = Arc::new(tokens);
     }
@@ -131,7 +141,7 @@ impl Guard {
         let secret = Secret::generate()?;
         let limits = self.0.tokens.read().limits(&tenant);
         let mut tenants = self.0.tenants.write();
-        let new = || Arc::new(Tenant::new(tenant.clone(), limits, self.0.metrics.clone()));
+        let new = || Arc::new(Account::new(tenant.clone(), None, limits, self.0.metrics.clone()));
         tenants.entry(tenant.clone()).or_insert_with(new);
         self.0.issued.write().push(Arc::new(Token::issued(name, tenant, secret.digest(), vec![role])));
         Ok(secret)
@@ -218,7 +228,8 @@ impl Guard {
             }
             // Between two reads of the file only.
             let tenant = self.0.tenants.read().get(&token.tenant).cloned().ok_or(Refusal::Unknown)?;
-            Ok(Principal { token: Arc::clone(&token), tenant })
+            let own = token.limits.as_ref().and_then(|_| self.0.limited.read().get(&token.name).cloned());
+            Ok(Principal { token: Arc::clone(&token), tenant, own })
         });
         (Some(token), decided)
     }
@@ -236,6 +247,15 @@ impl Guard {
             Ok(()) => Ok(token),
             Err(refusal) => Err((Some(token), refusal)),
         }
+    }
+
+    /// Of the tenant's tokens that have limits, by name.
+    pub(crate) fn usage_of_tokens(&self, tenant: &TenantId) -> Vec<TokenUsage> {
+        let limited = self.0.limited.read();
+        let of_tenant = limited.iter().filter(|(_, account)| account.id == *tenant);
+        let mut usage: Vec<_> = of_tenant.map(|(name, account)| account.token_usage(name)).collect();
+        usage.sort_by(|a, b| a.name.cmp(&b.name));
+        usage
     }
 
     pub(crate) fn tell(&self, token: &Token, method: &str, path: &str, peer: Option<SocketAddr>, status: StatusCode) {

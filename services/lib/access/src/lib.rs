@@ -5,31 +5,33 @@
 //! Without a file of tokens there is no guard: whoever reaches a port may use
 //! it, and `X-Scope-OrgID` names the tenant.
 
+mod account;
 mod audit;
 mod credentials;
 mod file;
 mod guard;
 mod login;
 mod metrics;
+mod principal;
 mod refusal;
 mod reload;
 mod rules;
 mod secret;
-mod tenant;
 mod usage;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::{Account, Held, Minute, OverLimit, TenantLimits, TokenLimits, Usage};
 pub use credentials::SESSION_COOKIE;
 pub use file::{Entry, FileError, Token, Tokens, expiry};
-pub use guard::{Admitted, Guard, GuardError, Principal};
+pub use guard::{Admitted, Guard, GuardError};
 pub use login::router as login_router;
+pub use principal::Principal;
 pub use refusal::Refusal;
 pub use rules::{Need, Role, Rule};
 pub use secret::{Digest, Secret, SecretError};
-pub use tenant::{Held, OverLimit, Tenant, TenantLimits, Usage};
 pub use usage::router as usage_router;
 
 /// Section `auth` of the configuration.

@@ -14,6 +14,8 @@ struct Reason {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Limit {
     tenant: String,
+    /// Empty where the limit is the tenant's.
+    token: String,
     limit: &'static str,
 }
 
@@ -34,7 +36,7 @@ impl Metrics {
         registry.register("refused_requests", "Requests not let in, by reason", metrics.refused.clone());
         registry.register(
             "limited_requests",
-            "Requests refused by a limit of their tenant, by tenant and limit",
+            "Requests refused, or in part, by a limit of their tenant or token, by both and the limit",
             metrics.limited.clone(),
         );
         registry.register("tokens", "Tokens that are valid or were", metrics.tokens.clone());
@@ -56,8 +58,9 @@ impl Metrics {
         self.refused.get_or_create(&Reason { reason }).inc();
     }
 
-    /// Tenants come from the file of tokens, so there is an end to them.
-    pub fn limited(&self, tenant: &str, limit: &'static str) {
-        self.limited.get_or_create(&Limit { tenant: tenant.to_owned(), limit }).inc();
+    /// Tenants and tokens come from the file of tokens, so there is an end to them.
+    pub fn limited(&self, tenant: &str, token: Option<&str>, limit: &'static str) {
+        let (tenant, token) = (tenant.to_owned(), token.unwrap_or_default().to_owned());
+        self.limited.get_or_create(&Limit { tenant, token, limit }).inc();
     }
 }

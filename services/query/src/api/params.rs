@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use tidegate_access::{Held, Principal, Role};
 use tidegate_model::TenantId;
-use tidegate_promql::{EvalError, Expr, Matcher};
+use tidegate_promql::{Expr, Matcher};
 
 use super::body;
 use super::times::{parse_duration_ms, parse_time_ms};
@@ -39,7 +39,7 @@ impl Ask {
         let (parts, body) = request.into_parts();
         let principal = parts.extensions.get::<Principal>().cloned();
         if let Some(principal) = &principal {
-            principal.tenant.request()?;
+            principal.request()?;
         }
         let body = body::read(&parts.headers, body, max_bytes).await?;
         let mut pairs = form(&parts, &body)?;
@@ -54,19 +54,9 @@ impl Ask {
         self.principal.as_ref().is_none_or(|principal| principal.token.has(Role::Admin))
     }
 
-    /// The tenant's place among its queries, and what one of them may read.
-    pub fn begin_query(&self) -> Result<(Option<Held>, Option<u64>), Error> {
-        let Some(Principal { tenant, .. }) = &self.principal else { return Ok((None, None)) };
-        Ok((Some(tenant.query()?), tenant.limits().samples_per_query))
-    }
-
-    /// Counts a query that its tenant's own limit of samples ended.
-    pub fn tell_limit(&self, error: &Error, max_samples: Option<u64>) {
-        if let (Some(principal), Some(limit), Error::Evaluation(EvalError::TooManySamples { .. })) =
-            (&self.principal, max_samples, error)
-        {
-            principal.tenant.over("samples_per_query", limit, None);
-        }
+    /// A place among the queries of its token and its tenant.
+    pub fn begin_query(&self) -> Result<Vec<Held>, Error> {
+        Ok(self.principal.as_ref().map(Principal::query).transpose()?.unwrap_or_default())
     }
 
     /// The first value of a parameter; an empty one counts as not given.

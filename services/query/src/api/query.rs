@@ -18,11 +18,10 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let limit = ask.limit("limit")?;
     let explain = ask.flag("explain")?;
     let range = Range { start_ms: time_ms, end_ms: time_ms, step_ms: 0 };
-    let (_held, max_samples) = ask.begin_query()?;
-    let tenant = ask.tenant.clone();
-    let task = Task { purpose: Purpose::Query, tenant, expr, range, cut: Cut::None, timeout, max_samples };
-    let ran = query.run_explained(task).await;
-    let (mut evaluated, took) = ran.inspect_err(|error| ask.tell_limit(error, max_samples))?;
+    let _held = ask.begin_query()?;
+    let (tenant, principal) = (ask.tenant.clone(), ask.principal.clone());
+    let task = Task { purpose: Purpose::Query, tenant, expr, range, cut: Cut::None, timeout, principal };
+    let (mut evaluated, took) = query.run_explained(task).await?;
     if truncate(&mut evaluated.value, limit) {
         evaluated.warnings.push(super::TRUNCATED.into());
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tidegate_access::Principal;
 use tidegate_model::TenantId;
 use tidegate_promql::{Evaluated, Expr, Range};
 use tidegate_runtime::{Budget, Reservation};
@@ -49,6 +50,8 @@ pub(crate) struct Missed;
 
 pub(crate) struct Feed {
     tenant: TenantId,
+    /// The tenant's limits hold, those of a token do not: a feed is for all.
+    principal: Option<Principal>,
     expr: Arc<Expr>,
     kept: Mutex<Kept>,
     /// Held while something is evaluated.
@@ -73,7 +76,7 @@ struct Kept {
 }
 
 impl Feed {
-    pub fn new(query: &Query, tenant: TenantId, expr: Arc<Expr>) -> Self {
+    pub fn new(query: &Query, tenant: TenantId, principal: Option<Principal>, expr: Arc<Expr>) -> Self {
         let kept = Kept {
             steps: BTreeMap::new(),
             steps_bytes: 0,
@@ -86,7 +89,7 @@ impl Feed {
             correct_after: Instant::now() + CORRECT_EVERY,
             series: None,
         };
-        Self { tenant, expr, kept: Mutex::new(kept), turn: tokio::sync::Mutex::default() }
+        Self { tenant, principal, expr, kept: Mutex::new(kept), turn: tokio::sync::Mutex::default() }
     }
 
     /// The result of a step: one that is complete if there is one already, else
@@ -181,7 +184,7 @@ impl Feed {
                 range: Range { start_ms: step_ms, end_ms: step_ms, step_ms: 0 },
                 cut: Cut::StartsBefore(step_ms),
                 timeout: query.config.timeout(),
-                max_samples: None,
+                principal: self.principal.clone(),
             };
             query.metrics.stream_evaluations.inc();
             match query.run(task).await {

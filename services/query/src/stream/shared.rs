@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
+use tidegate_access::Principal;
 use tidegate_model::TenantId;
 use tidegate_promql::Expr;
 use tidegate_runtime::Budget;
@@ -68,7 +69,13 @@ impl Place {
     /// # Errors
     /// [`Error::AllStreamsTaken`], [`Error::TooManyStreams`],
     /// [`Error::TooManySubjects`] when a limit is reached.
-    pub fn take(query: &Arc<Query>, tenant: &TenantId, expr: Arc<Expr>, times: [i64; 2]) -> Result<Self, Error> {
+    pub fn take(
+        query: &Arc<Query>,
+        tenant: &TenantId,
+        principal: Option<&Principal>,
+        expr: Arc<Expr>,
+        times: [i64; 2],
+    ) -> Result<Self, Error> {
         let [step_ms, settle_ms] = times;
         let subject = Subject { expr: expr.to_string(), step_ms, settle_ms };
         let config = &query.config;
@@ -94,7 +101,7 @@ impl Place {
         of_tenant.streams += 1;
         let (feed, followers) = of_tenant.feeds.entry(subject.clone()).or_insert_with(|| {
             query.metrics.stream_expressions.inc();
-            (Arc::new(Feed::new(query, tenant.clone(), expr)), 0)
+            (Arc::new(Feed::new(query, tenant.clone(), principal.map(Principal::of_tenant), expr)), 0)
         });
         *followers += 1;
         Ok(Self { query: query.clone(), feed: feed.clone(), number, tenant: tenant.clone(), subject })

@@ -10,7 +10,7 @@ async fn stream(config: Config) -> Stream {
     let expr = Arc::new(tidegate_promql::parse("vector(1)").unwrap());
     let begin = Begin::At(BASE_MS);
     let subscription = Subscription { tenant: world.tenant.clone(), expr, step_ms: 5_000, settle_ms: 1_000, begin };
-    let place = Place::take(&query, &world.tenant, subscription.expr.clone(), [5_000, 1_000]).unwrap();
+    let place = Place::take(&query, &world.tenant, None, subscription.expr.clone(), [5_000, 1_000]).unwrap();
     Stream::new(place, &subscription)
 }
 

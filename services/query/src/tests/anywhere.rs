@@ -323,15 +323,8 @@ async fn hours_that_grow_give_what_a_first_reading_gives() {
                 let Ok(expr) = tidegate_promql::parse(&text).map(Arc::new) else { continue };
                 let run = async |query: &Arc<Query>| {
                     let (expr, tenant, timeout) = (expr.clone(), world.tenant.clone(), Duration::from_secs(60));
-                    let task = Task {
-                        purpose: Purpose::Query,
-                        tenant,
-                        expr,
-                        range,
-                        cut: Cut::None,
-                        timeout,
-                        max_samples: None,
-                    };
+                    let task =
+                        Task { purpose: Purpose::Query, tenant, expr, range, cut: Cut::None, timeout, principal: None };
                     query.run_explained(task).await.map(|(answer, explained)| (answer, explained.cached_hours))
                 };
                 // Ambiguous matches are errors, the same everywhere.

@@ -24,7 +24,7 @@ fn task(query: &str, tenant: &TenantId) -> Task {
         range: Range { start_ms: BASE_MS, end_ms: BASE_MS, step_ms: 0 },
         cut: Cut::None,
         timeout: Duration::from_secs(60),
-        max_samples: None,
+        principal: None,
     }
 }
 
@@ -106,7 +106,7 @@ async fn a_stream_is_evaluated_in_the_places_of_streams() {
     let query = world.query(Config { max_concurrent_queries: 1, queue_wait_ms: 20, ..Config::default() }).await;
     let _all = query.places.take(&world.tenant).await.unwrap();
     let expr = Arc::new(tidegate_promql::parse("vector(1)").unwrap());
-    let stream = crate::stream::Place::take(&query, &world.tenant, expr, [5_000, 1_000]).unwrap();
+    let stream = crate::stream::Place::take(&query, &world.tenant, None, expr, [5_000, 1_000]).unwrap();
     stream.feed.step(&query, BASE_MS + 5_000, &[]).await.unwrap();
 }
 
