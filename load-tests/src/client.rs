@@ -61,6 +61,20 @@ impl Connection {
         Ok(Self { sender, protocol, uri, headers })
     }
 
+    /// Shows this token from now on.
+    pub fn authorize(&mut self, token: &str) -> anyhow::Result<()> {
+        self.headers.insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse()?);
+        Ok(())
+    }
+
+    /// Sends a body over HTTP and waits for the answer, whatever it is.
+    pub async fn status(&mut self, body: Bytes) -> anyhow::Result<http::StatusCode> {
+        let response = tokio::time::timeout(ANSWER_LIMIT, self.request(body)).await.context("no answer")??;
+        let status = response.status();
+        response.into_body().collect().await?;
+        Ok(status)
+    }
+
     /// The server has closed it, as it does with one that is idle for long.
     pub fn is_closed(&self) -> bool {
         match &self.sender {
@@ -75,16 +89,20 @@ impl Connection {
     }
 
     async fn exchange(&mut self, body: Bytes) -> anyhow::Result<Outcome> {
+        let response = self.request(body).await?;
+        if self.protocol.is_grpc() { grpc_outcome(response).await } else { http_outcome(response).await }
+    }
+
+    async fn request(&mut self, body: Bytes) -> anyhow::Result<Response<Incoming>> {
         let mut request = Request::post(self.uri.clone()).body(Full::new(body))?;
         *request.headers_mut() = self.headers.clone();
-        let response = match &mut self.sender {
+        Ok(match &mut self.sender {
             Sender::Http1(sender) => {
                 sender.ready().await?;
                 sender.send_request(request).await?
             }
             Sender::Http2(sender) => sender.send_request(request).await?,
-        };
-        if self.protocol.is_grpc() { grpc_outcome(response).await } else { http_outcome(response).await }
+        })
     }
 }
 

@@ -52,7 +52,10 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
     let mut workers = tokio::task::JoinSet::new();
     let mut queues = Vec::new();
     for index in 0..connections {
-        let connection = Connection::open(target.protocol, target.port, &format!("load-{index}")).await?;
+        let mut connection = Connection::open(target.protocol, target.port, &format!("load-{index}")).await?;
+        if let Some(token) = &target.token {
+            connection.authorize(token)?;
+        }
         // As deep as the whole run, so that the schedule never waits for a slow answer.
         let (sender, receiver) = mpsc::channel(bodies.len() / connections + 1);
         workers.spawn(answer(connection, receiver));

@@ -6,6 +6,7 @@ mod agents;
 mod bounds;
 mod client;
 mod encode;
+mod flood;
 mod latency;
 mod opening;
 mod process;
@@ -65,6 +66,15 @@ enum Mode {
         /// The gateway of a fleet alone, on the brokers of infra/stack: nobody reads what it appends.
         #[arg(long, conflicts_with = "fleet")]
         gateway: bool,
+    },
+    /// One tenant pushes on a schedule while another floods the server with new series, and while it does not, in turn; reports how
+    /// long the first one's answers take.
+    Flood {
+        #[command(flatten)]
+        plan: flood::Plan,
+        /// A setting of the Tidegate that is started: `section.key=value`.
+        #[arg(long = "set", value_parser = setting)]
+        settings: Vec<(String, String)>,
     },
     /// Many connections that push small batches at an interval; reports what the gateway takes for them.
     Agents {
@@ -167,6 +177,10 @@ async fn main() -> anyhow::Result<()> {
             let answered = latency::run(&target, &schedule, connections, common.seed).await?;
             println!("{}", report::latency(&target.name, &answered));
             println!("{}", report::stages(&answered.stages));
+            Ok(())
+        }
+        Mode::Flood { plan, settings } => {
+            println!("{}", flood::run(&plan, &settings).await?);
             Ok(())
         }
         Mode::Agents { crowd, seed, protocol, fleet, settings } => {

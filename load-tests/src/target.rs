@@ -36,6 +36,8 @@ pub struct Target {
     pub data_dir: PathBuf,
     /// Put at the end of each query's URL.
     pub parameters: &'static str,
+    /// Shown with each push.
+    pub token: Option<String>,
     process: Running,
 }
 
@@ -83,6 +85,7 @@ pub async fn tidegate(protocol: Protocol, settings: &[(String, String)]) -> anyh
         query_port: server.http_port(),
         data_dir: server.data_dir().to_owned(),
         parameters: "",
+        token: None,
         process: Running::Tidegate { server: Box::new(server) },
     })
 }
@@ -120,6 +123,7 @@ pub async fn fleet(
         // Nothing is kept on this machine's disk but by the servers.
         data_dir: PathBuf::from("/nonexistent").join(&fleet.keyspace),
         parameters: "",
+        token: None,
         process: Running::Fleet { _fleet: Box::new(fleet) },
     })
 }
@@ -163,6 +167,7 @@ pub async fn peer(peer: Peer) -> anyhow::Result<Target> {
         data_dir,
         // Answers are made, not taken from the cache of answers.
         parameters: if peer == Peer::VictoriaMetrics { "nocache=1" } else { "" },
+        token: None,
         process: Running::Peer { child, _folder: folder },
     };
     eventually(&format!("{name} is ready"), Duration::from_secs(30), Duration::from_millis(100), async || {
