@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 pub use client::{Connector, TlsClientConfig};
 pub use server::{Tls, TlsServerConfig};
@@ -23,6 +23,8 @@ pub enum TlsError {
     File { path: PathBuf, error: rustls::pki_types::pem::Error },
     #[error("{}: it holds no certificate", path.display())]
     NoCertificate { path: PathBuf },
+    #[error("{}: it holds no list of revoked certificates", path.display())]
+    NoCrl { path: PathBuf },
     #[error("{} does not fit {}: {error}", key.display(), certificate.display())]
     Unfit { key: PathBuf, certificate: PathBuf, error: rustls::Error },
     #[error("{}: {error}", path.display())]
@@ -31,6 +33,8 @@ pub enum TlsError {
     HalfAPair,
     #[error("client_ca_path asks for certificates of clients, so certificate_path and key_path are needed, too")]
     OnlyClientCa,
+    #[error("client_crl_path lists certificates of clients, so client_ca_path is needed, too")]
+    OnlyCrl,
     #[error("the system has no certificates to trust; ca_path names a file of them")]
     NoRoots,
     #[error("certificates of clients cannot be checked: {0}")]
@@ -53,6 +57,13 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(path).map_err(unreadable(path))?;
     let read: Vec<_> = read.collect::<Result<_, _>>().map_err(unreadable(path))?;
     if read.is_empty() { Err(TlsError::NoCertificate { path: path.to_owned() }) } else { Ok(read) }
+}
+
+/// The lists of revoked certificates of a PEM file, one at least.
+fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let read = CertificateRevocationListDer::pem_file_iter(path).map_err(unreadable(path))?;
+    let read: Vec<_> = read.collect::<Result<_, _>>().map_err(unreadable(path))?;
+    if read.is_empty() { Err(TlsError::NoCrl { path: path.to_owned() }) } else { Ok(read) }
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {

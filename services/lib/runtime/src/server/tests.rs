@@ -278,6 +278,49 @@ async fn no_route_sees_a_request_that_the_guard_refuses() {
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
 }
 
+/// Whatever the tenant's header looks like, a route sees that of the token or nothing at all.
+#[tokio::test]
+async fn the_header_of_the_tenant_cannot_be_smuggled() {
+    let (running, secret) = start_guarded(Protocol::Http).await;
+    let token = format!("Authorization: Bearer {}\r\n", secret.reveal());
+    let inner = format!("GET / HTTP/1.1\r\nHost: a\r\n{token}X-Scope-OrgID: red\r\n\r\n");
+    let long = "x".repeat(20_000);
+    for more in [
+        "x-scope-orgid: red\r\n",
+        "X-SCOPE-ORGID: red\r\n",
+        "X-Scope-OrgID:red\r\n",
+        "X-Scope-OrgID:\tred\r\n",
+        "X-Scope-OrgID : red\r\n",
+        " X-Scope-OrgID: red\r\n",
+        "X-Scope-OrgID\t: red\r\n",
+        "X-Scope-OrgID: blue\r\nX-Scope-OrgID: red\r\n",
+        "X-Scope-OrgID: red\r\nX-Scope-OrgID: blue\r\n",
+        "X-Scope-OrgID: blue, red\r\n",
+        "X-Scope-OrgID: blue|red\r\n",
+        "X-Scope-OrgID: blue\r\n red\r\n",
+        "X-Scope-OrgID: blue\0red\r\n",
+        "X-Scope-OrgID: \r\n",
+        "X-Scope-OrgID\0: red\r\n",
+        "X\u{2010}Scope\u{2010}OrgID: red\r\n",
+        "X_Scope_OrgID: red\r\n",
+        "Connection: X-Scope-OrgID\r\nX-Scope-OrgID: red\r\n",
+        "X-A: b\rX-Scope-OrgID: red\r\n",
+        "X-A: b\nX-Scope-OrgID: red\r\n",
+        &format!("X-A: {long}\r\nX-B: {long}\r\nX-Scope-OrgID: red\r\n"),
+        // A second request in what may be taken for the body of the first.
+        &format!("Content-Length: 0\r\nContent-Length: {}\r\n\r\n{inner}", inner.len()),
+        &format!("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n{inner}"),
+        &format!("Transfer-Encoding : chunked\r\nContent-Length: {}\r\n\r\n{inner}", inner.len()),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{token}{more}\r\n");
+        let answer = talk(running.address, &request).await;
+        let tenants: Vec<_> =
+            answer.matches("Some(").zip(answer.split("Some(").skip(1)).map(|(_, rest)| rest).collect();
+        assert!(tenants.iter().all(|rest| rest.starts_with("\"blue\")")), "{more:?}: {answer}");
+        assert!(!answer.contains("200 OK") || !tenants.is_empty(), "{more:?}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn grpc_clients_are_told_in_their_own_way() {
     use tonic::client::GrpcService;

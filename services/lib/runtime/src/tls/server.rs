@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{TlsError, certificates, key, provider, roots, unfit};
+use super::{TlsError, certificates, key, provider, revocations, roots, unfit};
 use crate::server::Protocol;
 
 /// Certificates of a port; without any it is in the clear.
@@ -25,6 +25,10 @@ pub struct TlsServerConfig {
     /// PEM: who vouches for clients. Where it is given, a client without a
     /// certificate from there is not let in.
     pub client_ca_path: Option<PathBuf>,
+    /// PEM: lists of certificates that those have revoked (CRL). Where it is
+    /// given, there must be one of each authority of `client_ca_path` that
+    /// clients come from; one past its date still counts.
+    pub client_crl_path: Option<PathBuf>,
 }
 
 /// What new connections are shown; clones are the same.
@@ -49,12 +53,13 @@ impl TlsServerConfig {
             _ => return Err(TlsError::HalfAPair),
         };
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-        let builder = match &self.client_ca_path {
-            None => builder.with_no_client_auth(),
-            Some(path) => {
-                let roots = Arc::new(roots(path)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build()?;
-                builder.with_client_cert_verifier(verifier)
+        let builder = match (&self.client_ca_path, &self.client_crl_path) {
+            (None, None) => builder.with_no_client_auth(),
+            (None, Some(_)) => return Err(TlsError::OnlyCrl),
+            (Some(path), crl) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider());
+                let crls = crl.as_deref().map(revocations).transpose()?.unwrap_or_default();
+                builder.with_client_cert_verifier(verifier.with_crls(crls).build()?)
             }
         };
         let built = builder.with_single_cert(certificates(certificate_path)?, key(key_path)?);
@@ -69,7 +74,7 @@ impl TlsServerConfig {
 
     /// What the files hold, to see whether that changes.
     fn contents(&self) -> Vec<Option<Vec<u8>>> {
-        let paths = [&self.certificate_path, &self.key_path, &self.client_ca_path];
+        let paths = [&self.certificate_path, &self.key_path, &self.client_ca_path, &self.client_crl_path];
         paths.into_iter().flatten().map(|path| std::fs::read(path).ok()).collect()
     }
 }

@@ -1,3 +1,5 @@
+mod hostile;
+
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -66,11 +68,14 @@ struct Running {
 }
 
 async fn start(config: &TlsServerConfig) -> Running {
+    serve(config, Router::new().route("/", get(|| async { "here" })), Limits::default()).await
+}
+
+async fn serve(config: &TlsServerConfig, router: Router, limits: Limits) -> Running {
     let tls = Tls::load(config, Protocol::Either).expect("loads").expect("certificates");
     let listener = listen("http.listen", "127.0.0.1:0".parse().expect("an address")).await.expect("listens");
     let address = listener.local_addr().expect("an address");
-    let router = Router::new().route("/", get(|| async { "here" }));
-    let limits = Limits { drain_seconds: 0, ..Limits::default() };
+    let limits = Limits { drain_seconds: 0, ..limits };
     let server = Server { listener, protocol: Protocol::Either, router, limits, metrics: ServerMetrics::default() };
     let cancel = CancellationToken::new();
     tokio::spawn(tls.clone().keep_reading(cancel.clone()));
@@ -79,7 +84,12 @@ async fn start(config: &TlsServerConfig) -> Running {
 }
 
 fn server(pair: (PathBuf, PathBuf), client_ca: Option<PathBuf>) -> TlsServerConfig {
-    TlsServerConfig { certificate_path: Some(pair.0), key_path: Some(pair.1), client_ca_path: client_ca }
+    TlsServerConfig {
+        certificate_path: Some(pair.0),
+        key_path: Some(pair.1),
+        client_ca_path: client_ca,
+        client_crl_path: None,
+    }
 }
 
 fn trusting(ca: PathBuf) -> TlsClientConfig {
@@ -176,6 +186,69 @@ async fn clients_must_show_a_certificate_where_it_is_asked_for() {
     }
 }
 
+/// A list, by this authority, of certificates with these serial numbers.
+fn crl(by: &Authority, revoked: &[u64]) -> String {
+    let revoked = revoked.iter().map(|serial| rcgen::RevokedCertParams {
+        serial_number: (*serial).into(),
+        revocation_time: rcgen::date_time_ymd(2024, 1, 1),
+        reason_code: None,
+        invalidity_date: None,
+    });
+    let list = rcgen::CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2024, 1, 1),
+        next_update: rcgen::date_time_ymd(2025, 1, 1),
+        crl_number: 1_u64.into(),
+        issuing_distribution_point: None,
+        revoked_certs: revoked.collect(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    list.signed_by(by).expect("signs").pem().expect("text")
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_is_refused_as_soon_as_the_list_says_so() {
+    let (files, ours, other) = (Files::new(), signing_lists("ours"), signing_lists("other"));
+    let ca = files.write("ca.pem", &(ours.as_ref().pem() + &other.as_ref().pem()));
+    let list = files.write("clients.crl", &crl(&ours, &[7]));
+    let pair = files.pair("server", &params("tidegate.example"), Some(&ours));
+    let config = TlsServerConfig { client_crl_path: Some(list), ..server(pair, Some(ca.clone())) };
+    let running = start(&config).await;
+    let client = |serial: u64, by: &Authority| {
+        let mut params = params("agent.example");
+        params.serial_number = Some(serial.into());
+        let (certificate, key) = files.pair(&format!("client-{serial}"), &params, Some(by));
+        TlsClientConfig { certificate_path: Some(certificate), key_path: Some(key), ..trusting(ca.clone()) }
+    };
+    let (revoked, good, foreign) = (client(7, &ours), client(8, &ours), client(9, &other));
+    let error = ask(&running, &revoked).await.expect_err("it is revoked").to_string();
+    assert!(error.contains("Revoked"), "{error}");
+    let mut open = ask(&running, &good).await.expect("is let in");
+    ask(&running, &foreign).await.expect_err("of its authority there is no list");
+
+    files.write("clients.crl", "nonsense");
+    tokio::time::sleep(2 * std::time::Duration::from_secs(1)).await;
+    ask(&running, &revoked).await.expect_err("the list before stays");
+    ask(&running, &good).await.expect("the list before stays");
+    files.write("clients.crl", &(crl(&ours, &[7, 8]) + &crl(&other, &[])));
+    let mut tries = 0;
+    while ask(&running, &good).await.is_ok() {
+        tries += 1;
+        assert!(tries < 600, "the new list is never read");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    ask(&running, &foreign).await.expect("there is a list of its authority now");
+    ping(&mut open).await;
+}
+
+/// An authority whose lists are believed.
+fn signing_lists(name: &str) -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).expect("params");
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
+    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("signs")
+}
+
 #[tokio::test]
 async fn new_certificates_are_shown_to_new_connections_while_open_ones_go_on() {
     let (files, first, second) = (Files::new(), authority("first"), authority("second"));
@@ -211,8 +284,13 @@ fn what_does_not_fit_is_named() {
     assert!(error(&server((key.clone(), key.clone()), None)).contains("it holds no certificate"));
     let half = TlsServerConfig { certificate_path: Some(certificate.clone()), ..TlsServerConfig::default() };
     assert!(error(&half).starts_with("certificate_path and key_path"));
-    let only_ca = TlsServerConfig { client_ca_path: Some(certificate), ..TlsServerConfig::default() };
+    let only_ca = TlsServerConfig { client_ca_path: Some(certificate.clone()), ..TlsServerConfig::default() };
     assert!(error(&only_ca).starts_with("client_ca_path asks"));
+    let list =
+        TlsServerConfig { client_crl_path: Some(key.clone()), ..server((certificate.clone(), key.clone()), None) };
+    assert!(error(&list).starts_with("client_crl_path lists"), "{}", error(&list));
+    let list = TlsServerConfig { client_ca_path: Some(certificate.clone()), ..list };
+    assert!(error(&list).contains("it holds no list of revoked"), "{}", error(&list));
     assert!(Tls::load(&TlsServerConfig::default(), Protocol::Http).expect("nothing").is_none());
 }
 
