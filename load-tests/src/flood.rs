@@ -153,7 +153,8 @@ fn encode(plan: &Plan, numbers: std::ops::Range<u64>) -> anyhow::Result<Vec<Byte
 
 /// Sends them evenly over the schedule's time; what comes back changes nothing.
 async fn drown(plan: &Plan, port: u16, token: &str, bodies: Vec<Bytes>) -> anyhow::Result<Drowned> {
-    let (begin, period) = (Instant::now(), plan.schedule.duration.div_f64(bodies.len() as f64));
+    let begin = Instant::now() + plan.schedule.lead();
+    let period = plan.schedule.duration.div_f64(bodies.len() as f64);
     let until = begin + plan.schedule.duration;
     let mut senders = JoinSet::new();
     let mut queues = vec![Vec::new(); plan.flood_connections];

@@ -30,7 +30,14 @@ pub struct Schedule {
 
 /// Time for encoding a second's requests beforehand, well above what it takes, so that samples are as fresh as an agent's
 /// when they leave.
-const ENCODING_MS: i64 = 200;
+const ENCODING_MS: u64 = 200;
+
+impl Schedule {
+    /// How long after the call of [`run`] the first request leaves.
+    pub fn lead(&self) -> Duration {
+        Duration::from_millis(self.duration.as_secs() * ENCODING_MS)
+    }
+}
 
 /// What a run gave.
 pub struct Answered {
@@ -47,7 +54,7 @@ struct Ticket {
 }
 
 pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -> anyhow::Result<Answered> {
-    let start_ms = now_ms() + i64::try_from(schedule.duration.as_secs())? * ENCODING_MS;
+    let start_ms = now_ms() + i64::try_from(schedule.lead().as_millis())?;
     let bodies = encode(target, schedule, connections, seed, start_ms)?;
     let mut workers = tokio::task::JoinSet::new();
     let mut queues = Vec::new();
