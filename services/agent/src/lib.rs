@@ -9,6 +9,7 @@
 //!   is aggregated and goes where its configuration says.
 
 mod buffer;
+mod clock;
 mod error;
 mod host;
 mod http_client;

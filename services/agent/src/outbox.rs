@@ -5,7 +5,6 @@ mod sender;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +13,7 @@ use tidegate_runtime::Part;
 use tokio::sync::Notify;
 
 use crate::buffer::{Bounds, Buffer};
+use crate::clock::unix_ms;
 use crate::{BufferConfig, Error};
 
 pub use sender::Sender;
@@ -80,7 +80,7 @@ impl Outbox {
     /// Adds a batch. It is on disk when this returns, unless the disk takes
     /// none: then it waits in memory.
     pub async fn add(&self, batch: Bytes) {
-        let now_ms = unix_ms();
+        let now_ms = unix_ms().unsigned_abs();
         let Some(added) = self.buffer(move |buffer| buffer.add(batch, now_ms)).await else { return };
         self.dropped("full", &self.metrics.dropped_full, added.dropped);
         let now = if added.disk_error.is_some() { Disk::Fails } else { Disk::Works };
@@ -111,8 +111,4 @@ impl Outbox {
             counter.inc_by(batches);
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tidegate_runtime::{Part, Tasks};
 use tokio::time::MissedTickBehavior;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::Batches;
 use super::collect::{self, Collectors};
+use crate::clock::unix_ms;
 use crate::metrics::Metrics;
 use crate::outbox::{Outbox, Sender};
 use crate::{Config, Error};
@@ -91,7 +92,7 @@ impl Reader {
     }
 
     async fn read_once(&mut self) {
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+        let now_ms = unix_ms();
         let readings = self.collectors.read().await;
         if !readings.is_empty() {
             self.outbox.add(self.batches.encode(&readings, now_ms)).await;

@@ -2,11 +2,11 @@
 //! measure tell them here, and the daemon sends them where its configuration
 //! says.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use prometheus_client::metrics::counter::Counter;
 use tidegate_mad::{Kind, Metric, Quantity, Record};
 use tokio::sync::mpsc;
+
+use crate::clock::unix_ms;
 
 /// Records that wait to be sent.
 const MAX_WAITING: usize = 10_000;
@@ -41,7 +41,7 @@ impl OwnMetrics {
             (name.into(), Metric { kind, samples: vec![Quantity::plain(value)], histograms: Vec::new() })
         };
         let record = Record {
-            time_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64,
+            time_ms: unix_ms(),
             request_time_ms: None,
             dimensions: identity.chain(dimensions.iter().copied()).collect(),
             metrics: metrics.into_iter().map(metric).collect(),

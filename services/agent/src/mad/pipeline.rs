@@ -10,6 +10,7 @@ use tidegate_runtime::Tasks;
 
 use self::task::Task;
 use super::sink::Sink;
+use crate::clock::unix_ms;
 
 pub use intake::{Closed, Intake, Refused};
 pub use metrics::{Metrics, PipelineMetrics};
@@ -23,6 +24,6 @@ pub use metrics::{Metrics, PipelineMetrics};
 pub fn start(config: Config, sinks: Vec<Box<dyn Sink>>, metrics: PipelineMetrics, tasks: &mut Tasks) -> Intake {
     let (intake, batches) = Intake::new(metrics.clone());
     let task = Task::new(Aggregator::new(config), batches, sinks, metrics);
-    tasks.spawn("agent-pipeline", |cancel| task.run(cancel, task::unix_ms));
+    tasks.spawn("agent-pipeline", |cancel| task.run(cancel, unix_ms));
     intake
 }

@@ -25,7 +25,6 @@ mod time_threshold;
 mod tracing_sink;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use tidegate_mad::Periodic;
@@ -81,8 +80,4 @@ fn pass_on(inner: &mut dyn Sink, results: &Arc<[Periodic]>, mut goes: impl FnMut
         inner.take(&kept.map(|(result, _)| result.clone()).collect());
     }
     (results.len() - count) as u64
-}
-
-fn unix_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }

@@ -14,7 +14,7 @@ mod test_feed;
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tidegate_eventlog::topics::{TopicError, Topics};
@@ -102,10 +102,6 @@ pub async fn start(source: &Source, feed: Feed, context: &Context, tasks: &mut T
             Ok(Started::Running)
         }
     }
-}
-
-fn unix_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }
 
 /// Tells of what a source gets wrong, twice a minute at most: each time would

@@ -8,7 +8,8 @@ use tidegate_runtime::backoff::{Backoff, State};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Outbox, unix_ms};
+use super::Outbox;
+use crate::clock::unix_ms;
 use crate::push::{Client, Outcome};
 use crate::{Error, PushConfig};
 
@@ -75,7 +76,7 @@ impl Sender {
 
     /// Whether there was a batch to send.
     async fn send_oldest(&mut self) -> bool {
-        let now_ms = unix_ms();
+        let now_ms = unix_ms().unsigned_abs();
         let found = self.outbox.buffer(move |buffer| (buffer.expire(now_ms), buffer.oldest())).await;
         let Some((expired, oldest)) = found else { return false };
         self.outbox.dropped("old", &self.outbox.metrics.dropped_old, expired);

@@ -15,7 +15,7 @@ use super::batch::Describe;
 use super::destination::Destination;
 use super::page::{Format, parse};
 use super::series::{Point, Scraped};
-use super::service::unix_ms;
+use crate::clock::unix_ms;
 
 /// What becomes of the metrics of the process that the agent runs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -21,6 +21,7 @@ use super::discovery::Files;
 use super::fetch::{FetchError, Fetcher};
 use super::series::{Memory, Scraped, TooMany};
 use super::target::{Target, targets};
+use crate::clock::unix_ms;
 
 /// Scrapes between two that carry types and help texts.
 const DESCRIBE_EVERY: u64 = 60;
@@ -241,10 +242,6 @@ fn offset(target: &Target, interval: Duration) -> Duration {
     let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
     let now_ms = unix_ms().unsigned_abs();
     Duration::from_millis((hasher.finish() % interval_ms + interval_ms - now_ms % interval_ms) % interval_ms)
-}
-
-pub(super) fn unix_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }
 
 #[cfg(test)]

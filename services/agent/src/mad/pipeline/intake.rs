@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::PipelineMetrics;
-use super::task::unix_ms;
+use crate::clock::unix_ms;
 
 /// Batches that wait for the aggregator. A source that can wait does so when
 /// all places are taken; one that cannot (UDP) loses the batch, which is counted.

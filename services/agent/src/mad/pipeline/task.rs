@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tidegate_mad::aggregate::{Aggregator, Counts};
 use tidegate_mad::{Periodic, Record};
@@ -30,11 +30,6 @@ pub struct Task {
     sinks: Vec<Box<dyn Sink>>,
     metrics: PipelineMetrics,
     counted: Counts,
-}
-
-/// Milliseconds since 1970.
-pub fn unix_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }
 
 impl Task {

@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use super::metrics::{Dropped, SinkMetrics};
 use super::queue::{Item, Queue};
 use super::task::{Deadline, SinkTask};
-use super::{One, Sink, each_demanded, unix_ms};
+use super::{One, Sink, each_demanded};
+use crate::clock::unix_ms;
 
 /// Between two heartbeats.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -14,6 +14,7 @@ use tidegate_runtime::TaskError;
 use tidegate_runtime::backoff::Policy;
 use tokio::sync::mpsc;
 
+use super::Sink;
 use super::aggregation_http::{self, AggregationHttp, Frames};
 use super::aggregation_tcp::{self, AggregationTcp};
 use super::delivery::{Delivery, Options};
@@ -31,7 +32,7 @@ use super::series_log::SeriesLog;
 use super::telemetry::TelemetrySink;
 use super::time_threshold::{Late, TimeThreshold};
 use super::tracing_sink::{Pattern, Tracing};
-use super::{Sink, unix_ms};
+use crate::clock::unix_ms;
 use crate::mad::own::OwnMetrics;
 use crate::mad::telemetry::Telemetry;
 use crate::{BufferConfig, Error, PushConfig};

@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::Sink;
 use super::metrics::SinkMetrics;
-use super::{Sink, unix_ms};
+use crate::clock::unix_ms;
 use crate::mad::own::OwnMetrics;
 
 pub struct PeriodicStatistics {

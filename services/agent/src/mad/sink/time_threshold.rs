@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::metrics::{Dropped, SinkMetrics};
 use super::seldom::Seldom;
-use super::{Sink, pass_on, unix_ms};
+use super::{Sink, pass_on};
+use crate::clock::unix_ms;
 
 /// What becomes of a result that is too late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use tidegate_mad::config::Parser;
 use tidegate_mad::parse::ParseError;
 use tidegate_mad::{Record, parse};
 
-use super::{Reader, SourceMetrics, unix_ms};
+use super::{Reader, SourceMetrics};
+use crate::clock::unix_ms;
 use crate::mad::feed::Feed;
 
 /// Reads requests and answers with a status alone. Clones are the same source.

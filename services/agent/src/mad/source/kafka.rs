@@ -11,7 +11,8 @@ use tidegate_mad::config::KafkaInput;
 use tidegate_runtime::Tasks;
 use tokio_util::sync::CancellationToken;
 
-use super::{Reader, SourceMetrics, StartError, unix_ms};
+use super::{Reader, SourceMetrics, StartError};
+use crate::clock::unix_ms;
 use crate::mad::feed::Feed;
 
 /// Of one message.

@@ -14,7 +14,8 @@ use tokio::net::UdpSocket;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{SourceMetrics, unix_ms};
+use super::SourceMetrics;
+use crate::clock::unix_ms;
 use crate::mad::feed::Feed;
 
 pub(super) use socket::bind;

@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Reader, SourceMetrics, unix_ms};
+use super::{Reader, SourceMetrics};
+use crate::clock::unix_ms;
 use crate::mad::feed::{Feed, Sockets, address};
 
 /// Longer lines are passed over.
