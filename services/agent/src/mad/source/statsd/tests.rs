@@ -69,7 +69,14 @@ async fn a_flood_is_counted_whether_it_is_read_or_dropped() {
     running.tasks.stop(Duration::from_secs(30)).await.unwrap();
     let (read, dropped) = (running.metrics.received.get(), drops.since_last_time());
     assert!(read > 0 && dropped > 0, "{read} read, {dropped} dropped");
-    assert_eq!(read + dropped, 2_000);
+    // On a slow machine the farewell may end before the kernel's buffers do.
+    let (mut datagrams, mut left) = (Datagrams::new(), 0);
+    for socket in running.sockets.iter() {
+        while datagrams.try_receive(socket) {
+            left += datagrams.iter().count() as u64;
+        }
+    }
+    assert_eq!(read + dropped + left, 2_000);
     assert!(running.taken.rest().is_empty());
 }
 
