@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 use tidegate_hotstore::HourRow;
 use tidegate_model::time::{MINUTE_MS, minute_start_ms, window_start_ms};
-use tidegate_model::{Clock, MetricId, SourceId, Window, WindowValue};
+use tidegate_model::{Clock, MetricId, Point, SourceId, Window, WindowValue};
 use tidegate_promql::{Windows, in_full};
 
 use crate::tail::GRACE_MS;
@@ -232,11 +232,19 @@ impl SeriesHour {
         self.windows.is_empty()
     }
 
-    /// Windows that start before a time.
+    /// Windows that start before a time. Mostly none or all of them, which is
+    /// seen at the ends.
     fn before(&self, time_ms: i64) -> usize {
+        fn search<T>(windows: &[T], is_before: impl Fn(&T) -> bool) -> usize {
+            match windows {
+                [first, ..] if !is_before(first) => 0,
+                [.., last] if is_before(last) => windows.len(),
+                _ => windows.partition_point(is_before),
+            }
+        }
         match &self.windows {
-            Windows::Points(points) => points.partition_point(|point| window_start_ms(point.time_ms) < time_ms),
-            Windows::Any(windows) => windows.partition_point(|window| window.start_ms < time_ms),
+            Windows::Points(points) => search(points, |point| window_start_ms(point.time_ms) < time_ms),
+            Windows::Any(windows) => search(windows, |window| window.start_ms < time_ms),
         }
     }
 
@@ -251,11 +259,35 @@ impl SeriesHour {
     }
 
     /// The windows that start in `from_ms..until_ms`.
-    pub fn within(&self, from_ms: i64, until_ms: i64) -> Windows {
+    pub fn slice(&self, from_ms: i64, until_ms: i64) -> HourSlice<'_> {
         let range = self.before(from_ms)..self.before(until_ms);
         match &self.windows {
-            Windows::Points(points) => Windows::Points(points[range].to_vec()),
-            Windows::Any(windows) => Windows::Any(windows[range].to_vec()),
+            Windows::Points(points) => HourSlice::Points(&points[range]),
+            Windows::Any(windows) => HourSlice::Any(&windows[range]),
+        }
+    }
+}
+
+/// Windows of an hour, where they are kept.
+#[derive(Clone, Copy)]
+pub(crate) enum HourSlice<'a> {
+    Points(&'a [Point]),
+    Any(&'a [Window]),
+}
+
+impl<'a> HourSlice<'a> {
+    /// Also of windows of which there are none.
+    pub fn as_points(self) -> Option<&'a [Point]> {
+        match self {
+            Self::Points(points) => Some(points),
+            Self::Any(windows) => windows.is_empty().then_some(&[]),
+        }
+    }
+
+    pub fn to_windows(self) -> Windows {
+        match self {
+            Self::Points(points) => Windows::Points(points.to_vec()),
+            Self::Any(windows) => Windows::Any(windows.to_vec()),
         }
     }
 }

@@ -15,6 +15,7 @@ mod cores;
 mod error;
 mod explain;
 mod fragments;
+mod gathered;
 mod held;
 mod hours;
 mod index;

@@ -1,6 +1,6 @@
 //! Loads what an expression selects, each hour from one place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -13,16 +13,18 @@ use tidegate_hotstore::HotStore;
 use tidegate_model::time::{
     DAY_MS, HOUR_MS, day_of, hour_of, hour_start_ms, minute_of, minute_start_ms, window_start_ms,
 };
-use tidegate_model::{Labels, METRIC_NAME, MetricId, Point, Row, TenantId, Window};
-use tidegate_promql::{MatchOp, Matcher, Selection, SeriesData, SeriesSource, SourceError, Windows};
+use tidegate_model::{METRIC_NAME, MetricId, Row, TenantId, Window};
+use tidegate_promql::{Expr, MatchOp, Matcher, Range as Times, Selection, SeriesData, SeriesSource, SourceError};
 use tidegate_runtime::{Exhausted, Reservation};
 use tokio::time::Instant;
 
 use crate::WINDOW_BYTES;
 use crate::archived::{self, Archived};
+use crate::cores;
 use crate::error::Error;
 use crate::explain::{Explained, Read};
 use crate::fragments::{Fragment, merge};
+use crate::gathered::{Gathered, Gathering};
 use crate::held::HeldHours;
 use crate::hours::{HourCache, Kept, SeriesHour};
 use crate::index::{Days, Found, SeriesIndex};
@@ -32,6 +34,12 @@ use crate::tail::Tail;
 const ROWS_PER_READ: usize = 250_000;
 /// Below this, decoding on the spot is cheaper than handing it over.
 const DECODE_IN_PLACE_ROWS: usize = 500;
+/// Likewise of joining.
+const JOIN_IN_PLACE_WINDOWS: usize = 5_000;
+/// Likewise of evaluating, which may look at each window at each step.
+const LIGHT_WINDOWS: usize = 2_000;
+const LIGHT_CELLS: u64 = 100_000;
+const LIGHT_SELECTORS: usize = 4;
 /// Samples may lie ahead of the clock a little; nothing is beyond this.
 const FUTURE_MS: i64 = HOUR_MS;
 
@@ -58,6 +66,17 @@ impl SeriesSource for Loaded {
 }
 
 impl Loaded {
+    /// Whether evaluating takes less than handing it over does.
+    pub fn is_light(&self, expr: &Expr, range: &Times) -> bool {
+        let steps = (range.end_ms - range.start_ms).checked_div(range.step_ms).unwrap_or(0).unsigned_abs() + 1;
+        let series = || self.selections.iter().flat_map(|(_, series)| series);
+        let windows: usize = series().take(LIGHT_WINDOWS).map(|one| one.windows.len() + 1).sum();
+        self.selections.len() <= LIGHT_SELECTORS
+            && windows as u64 <= LIGHT_WINDOWS as u64
+            && (windows as u64).saturating_mul(steps) <= LIGHT_CELLS
+            && !expr.has_subquery()
+    }
+
     /// Series and samples of all selectors.
     pub fn size(&self) -> (u64, u64) {
         let series = || self.selections.iter().flat_map(|(_, series)| series);
@@ -90,42 +109,11 @@ pub(crate) struct Loader<'a> {
     pub explained: Mutex<Explained>,
 }
 
-/// Windows of one series.
-#[derive(Default)]
-struct Gathered {
-    archived: Vec<Window>,
-    /// Ascending, with the times of which they count.
-    kept: Vec<(Arc<SeriesHour>, Range<i64>)>,
-    hot: Vec<Fragment>,
-}
-
-impl Gathered {
-    fn joined(self) -> Windows {
-        let mut parts = vec![Windows::from(self.archived)];
-        parts.extend(self.kept.iter().map(|(hour, times)| hour.within(times.start, times.end)));
-        parts.push(merge(self.hot).into());
-        parts.retain(|part| !part.is_empty());
-        // Hours of the store may lie between those of the archive.
-        if parts.iter().all(|part| matches!(part, Windows::Points(_))) {
-            let mut points: Vec<Point> = Vec::with_capacity(parts.iter().map(Windows::len).sum());
-            for part in parts {
-                if let Windows::Points(mut part) = part {
-                    points.append(&mut part);
-                }
-            }
-            points.sort_by_key(|point| point.time_ms);
-            return Windows::Points(points);
-        }
-        let mut windows: Vec<Window> = parts.into_iter().flat_map(Windows::into_vec).collect();
-        windows.sort_by_key(|window| window.start_ms);
-        Windows::Any(windows)
-    }
-}
-
 /// What the index and the tail have for a selector.
 struct Live {
+    /// In the order of their labels.
     found: Vec<Found>,
-    /// Of `found`, ascending.
+    /// Of `found`, likewise.
     ids: Vec<MetricId>,
     /// Likewise.
     fragments: Vec<Vec<Fragment>>,
@@ -153,7 +141,7 @@ impl Loader<'_> {
         if from_ms >= until_ms {
             return Ok(Vec::new());
         }
-        let mut gathered: BTreeMap<Labels, Gathered> = BTreeMap::new();
+        let mut gathered = Gathering::default();
         let hot_from_ms = hour_start_ms(self.first_hot_hour);
         if from_ms < hot_from_ms {
             let times = from_ms..until_ms.min(hot_from_ms);
@@ -171,14 +159,15 @@ impl Loader<'_> {
         if gathered.len() > self.max_series {
             return Err(Error::TooManySeries { found: gathered.len(), limit: self.max_series });
         }
-        in_background(move || {
-            let series = gathered.into_iter().map(|(labels, gathered)| {
-                let windows = gathered.joined();
-                Arc::new(SeriesData { labels, windows })
+        let gathered = gathered.into_series();
+        let windows: usize = gathered.iter().map(|(_, gathered)| gathered.size()).sum();
+        let join = move || {
+            let joined = cores::workers().map(gathered, windows, |(labels, gathered)| {
+                Arc::new(SeriesData { labels, windows: gathered.joined() })
             });
-            Ok(series.filter(|series| !series.windows.is_empty()).collect())
-        })
-        .await
+            Ok(joined.into_iter().filter(|series| !series.windows.is_empty()).collect())
+        };
+        if windows <= JOIN_IN_PLACE_WINDOWS { join() } else { in_background(join).await }
     }
 
     async fn read_archive(
@@ -187,7 +176,7 @@ impl Loader<'_> {
         matchers: &[Matcher],
         times: Range<i64>,
         without: &BTreeSet<u32>,
-        gathered: &mut BTreeMap<Labels, Gathered>,
+        gathered: &mut Gathering,
     ) -> Result<(), Error> {
         let began = Instant::now();
         let left = self.max_windows.saturating_sub(self.windows.load(Ordering::Relaxed));
@@ -205,9 +194,8 @@ impl Loader<'_> {
         if let Some(tier) = coarsest {
             self.coarsest_window_ms.fetch_max(tier.window_ms(), Ordering::Relaxed);
         }
-        for (labels, mut windows) in series {
-            gathered.entry(labels).or_default().archived.append(&mut windows);
-        }
+        let series = series.into_iter();
+        gathered.add(series.map(|(labels, archived)| (labels, Gathered { archived, ..Gathered::default() })).collect());
         Ok(())
     }
 
@@ -219,7 +207,7 @@ impl Loader<'_> {
         tenant: &TenantId,
         matchers: &[Matcher],
         times: Range<i64>,
-        gathered: &mut BTreeMap<Labels, Gathered>,
+        gathered: &mut Gathering,
     ) -> Result<(), Error> {
         // A query from 1970 on must not walk through all the years since.
         let Some(days) = self.index.known_days(tenant, day_of(times.start)..=day_of(times.end - 1)) else {
@@ -241,13 +229,12 @@ impl Loader<'_> {
         let fragments = self.read_store(tenant, &ids, kept_until_ms..times.end, fragments).await?;
         let in_store = fragments.iter().map(Vec::len).sum::<usize>() - in_tail;
         self.count(in_store, in_store * WINDOW_BYTES)?;
-        for ((Found { labels, .. }, mut fragments), mut kept) in found.into_iter().zip(fragments).zip(kept) {
-            if !fragments.is_empty() || !kept.is_empty() {
-                let gathered = gathered.entry(labels).or_default();
-                gathered.hot.append(&mut fragments);
-                gathered.kept.append(&mut kept);
-            }
-        }
+        let read = found.into_iter().zip(fragments).zip(kept);
+        let series = read.map(|((Found { labels, .. }, hot), kept)| {
+            let archived = Vec::new();
+            (labels, Gathered { archived, kept, hot })
+        });
+        gathered.add(series.filter(|(_, gathered)| !gathered.is_empty()).collect());
         Ok(())
     }
 
@@ -263,7 +250,8 @@ impl Loader<'_> {
         in_background(move || {
             let found = index.select(&tenant, &matchers, days, limit);
             let mut found = found.map_err(|found| Error::TooManySeries { found, limit })?;
-            found.sort_unstable_by_key(|found| found.id);
+            // Stable: they mostly come in a few runs that are in order.
+            found.sort_by(|a, b| a.labels.cmp(&b.labels));
             let ids: Vec<MetricId> = found.iter().map(|found| found.id).collect();
             let fragments = tail.read(&tenant, &ids, times.start, times.end);
             Ok(Live { found, ids, fragments })
@@ -364,12 +352,14 @@ impl Loader<'_> {
         let began = Instant::now();
         let mut read = Read { series: ids.len() as u64, ..Read::default() };
         let positions: Arc<HashMap<MetricId, usize>> = Arc::new(ids.iter().copied().zip(0..).collect());
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
         let last = minute_of(times.end - 1);
         let minutes_per_read = u32::try_from(ROWS_PER_READ / ids.len()).unwrap_or(u32::MAX).max(1);
         let mut minute = minute_of(times.start);
         while minute <= last {
             let until = minute.saturating_add(minutes_per_read).min(last.saturating_add(1));
-            let rows = self.store.read_rows(tenant, ids, minute..until).await?;
+            let rows = self.store.read_rows(tenant, &ids, minute..until).await?;
             read.units += rows.len() as u64;
             read.size_bytes += rows.iter().map(|row| row.chunk.len() as u64).sum::<u64>();
             let added;

@@ -220,14 +220,15 @@ impl Query {
             ..Limits::default()
         };
         let Task { expr, range, .. } = task;
-        let (mut evaluated, explained) = in_background(move || {
+        let is_light = loaded.is_light(&expr, &range);
+        let evaluate = move || {
             let _held = (place, running, memory);
             let began = Instant::now();
             let evaluated = evaluate(&expr, &range, &loaded, &limits)?;
             let (series, samples) = loaded.size();
             Ok((evaluated, Explained { series, samples, evaluated: began.elapsed(), ..read }))
-        })
-        .await?;
+        };
+        let (mut evaluated, explained) = if is_light { evaluate()? } else { in_background(evaluate).await? };
         if coarsest_window_ms > WINDOW_MS {
             let length = if coarsest_window_ms >= HOUR_MS { "1h" } else { "1m" };
             let text = format!("of a part of the range only windows of {length} are kept: approximate below that");

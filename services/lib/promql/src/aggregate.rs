@@ -3,15 +3,17 @@
 mod ranked;
 mod state;
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use tidegate_model::Labels;
 
 use crate::eval::{Evaluator, merge_equal};
 use crate::format::plain;
-use crate::labels::{group_key, is_label_name, with};
+use crate::labels::{group_key, is_label_name, push_group_key, with};
 use crate::notes::{Note, NoteSet};
 use crate::steps::Steps;
-use crate::value::Series;
+use crate::value::{Cell, Series};
 use crate::{Aggregate, AggregateOp, EvalError, Expr, Grouping, SampleValue};
 
 use state::State;
@@ -44,7 +46,7 @@ pub(crate) fn eval(
             if aggregate.op == AggregateOp::Quantile && params.iter().any(|phi| !(0.0..=1.0).contains(phi)) {
                 noted.add(Note::BadQuantile);
             }
-            groups.into_iter().map(|group| fold(aggregate.op, &params, &vector, group, steps, &mut noted)).collect()
+            fold(evaluator, aggregate.op, &params, &vector, groups, steps, &mut noted)
         }
     };
     evaluator.notes.take(noted, "");
@@ -52,12 +54,14 @@ pub(crate) fn eval(
 }
 
 fn groups(vector: &[Series], grouping: &Grouping) -> Vec<Group> {
-    let mut places: HashMap<Labels, usize> = HashMap::new();
+    let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
+    let mut key = Vec::new();
     for (index, series) in vector.iter().enumerate() {
-        let key = group_key(&series.labels, grouping);
-        let place = *places.entry(key).or_insert_with_key(|key| {
-            groups.push(Group { labels: key.clone(), members: Vec::new() });
+        key.clear();
+        push_group_key(&mut key, &series.labels, grouping);
+        let place = *places.entry_ref(&key[..]).or_insert_with(|| {
+            groups.push(Group { labels: group_key(&series.labels, grouping), members: Vec::new() });
             groups.len() - 1
         });
         groups[place].members.push(index);
@@ -65,25 +69,57 @@ fn groups(vector: &[Series], grouping: &Grouping) -> Vec<Group> {
     groups
 }
 
+/// In parts of some steps each, so that the members of a group are added in
+/// their order whoever does it.
 fn fold(
+    evaluator: &Evaluator<'_>,
     op: AggregateOp,
     params: &[f64],
     vector: &[Series],
-    group: Group,
+    groups: Vec<Group>,
     steps: &Steps,
     noted: &mut NoteSet,
-) -> Series {
-    let mut states: Vec<State> = (0..steps.count).map(|_| State::new(op)).collect();
-    for member in group.members {
-        for (state, cell) in states.iter_mut().zip(&vector[member].cells) {
+) -> Vec<Series> {
+    let (workers, cells) = (evaluator.budget.workers(), vector.len().saturating_mul(steps.count));
+    let share = steps.count.div_ceil(workers.parts_of(cells)).max(1);
+    let parts: Vec<Range<usize>> =
+        (0..steps.count).step_by(share).map(|from| from..(from + share).min(steps.count)).collect();
+    let folded = workers.map(parts, cells, |part| {
+        let mut noted = NoteSet::default();
+        let of_group = |group: &Group| fold_steps(op, params, vector, group, part.clone(), &mut noted);
+        let cells: Vec<Vec<Cell>> = groups.iter().map(of_group).collect();
+        (cells, noted)
+    });
+    let mut series: Vec<Series> = groups
+        .into_iter()
+        .map(|group| Series { labels: group.labels, cells: Vec::with_capacity(steps.count) })
+        .collect();
+    for (cells, noted_there) in folded {
+        noted.add_all(noted_there);
+        for (series, mut cells) in series.iter_mut().zip(cells) {
+            series.cells.append(&mut cells);
+        }
+    }
+    series
+}
+
+fn fold_steps(
+    op: AggregateOp,
+    params: &[f64],
+    vector: &[Series],
+    group: &Group,
+    steps: Range<usize>,
+    noted: &mut NoteSet,
+) -> Vec<Cell> {
+    let mut states: Vec<State> = steps.clone().map(|_| State::new(op)).collect();
+    for member in &group.members {
+        for (state, cell) in states.iter_mut().zip(&vector[*member].cells[steps.clone()]) {
             if let Some(value) = cell {
                 state.add(value, noted);
             }
         }
     }
-    let finished = states.into_iter().enumerate();
-    let cells = finished.map(|(step, state)| state.finish(params.get(step).copied(), noted)).collect();
-    Series { labels: group.labels, cells }
+    steps.zip(states).map(|(step, state)| state.finish(params.get(step).copied(), noted)).collect()
 }
 
 /// How many members of a group have a value, per value; the value becomes a

@@ -167,10 +167,40 @@ impl Expr {
             Self::Matrix(_) | Self::Subquery(_) => ValueType::Matrix,
             Self::Call(call) => call.function.returns,
             Self::Negate(inner) => inner.value_type(),
-            Self::Binary(binary) => match (binary.left.value_type(), binary.right.value_type()) {
-                (ValueType::Scalar, ValueType::Scalar) => ValueType::Scalar,
-                _ => ValueType::Vector,
-            },
+            Self::Binary(binary) => {
+                let chain = binary.chain();
+                let are_scalars = chain.iter().all(|binary| binary.right.value_type() == ValueType::Scalar);
+                let first = chain.last().map_or(&binary.left, |last| &last.left);
+                if are_scalars && first.value_type() == ValueType::Scalar {
+                    ValueType::Scalar
+                } else {
+                    ValueType::Vector
+                }
+            }
+        }
+    }
+}
+
+impl Binary {
+    /// This one, the binary on its left, the one on the left of that, and so on:
+    /// `a + b + c` is a chain of two. Chains are walked along, not down into,
+    /// so that their length is not bound by the stack.
+    pub(crate) fn chain(&self) -> Vec<&Self> {
+        let mut chain = vec![self];
+        let mut binary = self;
+        while let Expr::Binary(left) = &binary.left {
+            chain.push(left);
+            binary = left;
+        }
+        chain
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        let mut left = std::mem::replace(&mut self.left, Expr::Number(0.0));
+        while let Expr::Binary(mut binary) = left {
+            left = std::mem::replace(&mut binary.left, Expr::Number(0.0));
         }
     }
 }
@@ -191,6 +221,25 @@ const OF_THE_STEP: [&str; 11] = [
 ];
 
 impl Expr {
+    /// Whether there is a subquery in it, whose own grid may be much finer than
+    /// that of the query.
+    pub fn has_subquery(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::String(_) | Self::Vector(_) | Self::Matrix(_) => false,
+            Self::Subquery(_) => true,
+            Self::Call(call) => call.args.iter().any(Self::has_subquery),
+            Self::Aggregate(aggregate) => {
+                aggregate.expr.has_subquery() || aggregate.param.as_ref().is_some_and(Self::has_subquery)
+            }
+            Self::Binary(binary) => {
+                let chain = binary.chain();
+                let first = chain.last().map_or(&binary.left, |last| &last.left);
+                chain.iter().any(|binary| binary.right.has_subquery()) || first.has_subquery()
+            }
+            Self::Negate(inner) => inner.has_subquery(),
+        }
+    }
+
     /// Whether the answer is the same at every step, because of `@`.
     pub(crate) fn is_step_invariant(&self) -> bool {
         match self {
@@ -205,7 +254,11 @@ impl Expr {
                 (!of_time || of_samples) && call.args.iter().all(Self::is_step_invariant)
             }
             Self::Aggregate(aggregate) => aggregate.expr.is_step_invariant(),
-            Self::Binary(binary) => binary.left.is_step_invariant() && binary.right.is_step_invariant(),
+            Self::Binary(binary) => {
+                let chain = binary.chain();
+                let first = chain.last().map_or(&binary.left, |last| &last.left);
+                chain.iter().all(|binary| binary.right.is_step_invariant()) && first.is_step_invariant()
+            }
             Self::Negate(inner) => inner.is_step_invariant(),
         }
     }

@@ -11,8 +11,13 @@ use crate::steps::Steps;
 use crate::value::{Series, Value};
 use crate::{Binary, EvalError, SampleValue};
 
-pub(crate) fn eval(evaluator: &mut Evaluator<'_>, binary: &Binary, steps: &Steps) -> Result<Value, EvalError> {
-    let left = evaluator.eval(&binary.left, steps)?;
+/// The value of an operation whose left side has been evaluated.
+pub(crate) fn eval(
+    evaluator: &mut Evaluator<'_>,
+    binary: &Binary,
+    left: Value,
+    steps: &Steps,
+) -> Result<Value, EvalError> {
     let right = evaluator.eval(&binary.right, steps)?;
     let mut noted = NoteSet::default();
     let value = match (left, right) {

@@ -9,6 +9,8 @@ pub enum ParseError {
     TooLong { length_bytes: usize, limit_bytes: usize },
     #[error("query is nested deeper than {limit} levels")]
     TooDeep { limit: usize },
+    #[error("query has more than {limit} selectors")]
+    TooManySelectors { limit: usize },
     #[error("query has more than {limit} regular expressions")]
     TooManyRegexes { limit: usize },
     #[error("{text} is too large for a duration")]

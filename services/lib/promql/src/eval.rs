@@ -17,7 +17,7 @@ use crate::track::{Cursor, InstantCursor, RangeView, Track};
 use crate::value::{Cell, Series, Value};
 use crate::{
     Call, EvalError, Expr, InstantSample, Limits, MatrixSelector, QueryValue, Range, RangeSeries, SampleValue,
-    SeriesData, SeriesSource, Subquery, ValueType, VectorSelector, aggregate, binary,
+    SeriesData, SeriesSource, Subquery, ValueType, VectorSelector, Windows, aggregate, binary,
 };
 
 /// An answer and what should be known about it.
@@ -141,7 +141,14 @@ impl Evaluator<'_> {
             }
             Expr::Call(call) => self.call(call, steps)?,
             Expr::Aggregate(aggregate) => Value::Vector(aggregate::eval(self, aggregate, steps)?),
-            Expr::Binary(binary) => binary::eval(self, binary, steps)?,
+            Expr::Binary(binary) => {
+                let chain = binary.chain();
+                let mut value = self.eval(chain.last().map_or(&binary.left, |last| &last.left), steps)?;
+                for binary in chain.iter().rev() {
+                    value = binary::eval(self, binary, value, steps)?;
+                }
+                value
+            }
             Expr::Negate(inner) => {
                 let value = self.eval(inner, steps)?;
                 self.negated(value)?
@@ -355,33 +362,44 @@ struct OverRange<'a> {
 impl OverRange<'_> {
     /// The series if it has any value, what is to be noted, and of which name.
     fn series(&self, held: Held) -> (Option<Series>, NoteSet, String) {
-        let Self { function, ends, range_ms, steps, params } = self;
-        let (labels, track) = held.lay_out();
         let mut noted = NoteSet::default();
-        let is_of_counters = function.subject == Subject::Counters;
-        let mut cursor = if is_of_counters { Cursor::counting(&track) } else { Cursor::default() };
-        let cells: Vec<_> = (0..steps.count)
-            .map(|step| {
-                let end_ms = ends.time_ms(step);
-                let view = cursor.view(&track, end_ms.saturating_sub(*range_ms), end_ms);
-                let view = RangeView { step_ms: steps.time_ms(step), ..view };
-                let param = params.get(step).copied().unwrap_or(f64::NAN);
-                (function.apply)(&view, param, &mut noted)
-            })
-            .collect();
+        let mut of_track = |track: &Track| (self.cells(track, &mut noted), !track.floats.entries.is_empty());
+        let (labels, (cells, has_floats)) = match held {
+            Held::Values(labels, track) => (labels, of_track(&track)),
+            Held::Windows(data) => {
+                let cells = match (self.function.of_points, &data.windows) {
+                    (Some(of_points), Windows::Points(points)) => {
+                        (of_points(points, &self.ends, self.range_ms), !points.is_empty())
+                    }
+                    (_, windows) => of_track(&Track::of(windows)),
+                };
+                (data.labels.clone(), cells)
+            }
+        };
         let name = labels.metric_name();
         let is_float = |cell: &Cell| matches!(cell, Some(SampleValue::Float(_)));
-        if is_of_counters
-            && !name.is_empty()
-            && !track.floats.entries.is_empty()
-            && cells.iter().any(is_float)
-            && !is_counter_name(name)
-        {
+        let is_of_counters = self.function.subject == Subject::Counters;
+        if is_of_counters && !name.is_empty() && !is_counter_name(name) && has_floats && cells.iter().any(is_float) {
             noted.add(Note::NotACounter);
         }
         let name = name.to_owned();
-        let series = Series { labels: if function.keeps_name { labels } else { without_name(&labels) }, cells };
+        let series = Series { labels: if self.function.keeps_name { labels } else { without_name(&labels) }, cells };
         ((!series.is_empty()).then_some(series), noted, name)
+    }
+
+    /// A cell a step.
+    fn cells(&self, track: &Track, noted: &mut NoteSet) -> Vec<Cell> {
+        let Self { function, ends, range_ms, steps, params } = self;
+        let is_of_counters = function.subject == Subject::Counters;
+        let mut cursor = if is_of_counters { Cursor::counting(track) } else { Cursor::default() };
+        let cell = |step| {
+            let end_ms = ends.time_ms(step);
+            let view = cursor.view(track, end_ms.saturating_sub(*range_ms), end_ms);
+            let view = RangeView { step_ms: steps.time_ms(step), ..view };
+            let param = params.get(step).copied().unwrap_or(f64::NAN);
+            (function.apply)(&view, param, noted)
+        };
+        (0..steps.count).map(cell).collect()
     }
 }
 

@@ -11,9 +11,18 @@ pub(crate) fn without_name(labels: &Labels) -> Labels {
 
 /// What tells the groups of an aggregation, or matching pairs, apart.
 pub(crate) fn group_key(labels: &Labels, grouping: &Grouping) -> Labels {
+    let mut bytes = Vec::with_capacity(labels.as_bytes().len());
+    push_group_key(&mut bytes, labels, grouping);
+    canonical(&bytes)
+}
+
+/// The bytes of [`group_key`].
+pub(crate) fn push_group_key(bytes: &mut Vec<u8>, labels: &Labels, grouping: &Grouping) {
     match grouping {
-        Grouping::By(names) => keep(labels, names),
-        Grouping::Without(names) => drop(labels, names, METRIC_NAME),
+        Grouping::By(names) => push_filtered(bytes, labels, |name| names.iter().any(|kept| kept == name)),
+        Grouping::Without(names) => {
+            push_filtered(bytes, labels, |name| name != METRIC_NAME && !names.iter().any(|dropped| dropped == name));
+        }
     }
 }
 
@@ -52,10 +61,14 @@ pub(crate) fn is_label_name(name: &str) -> bool {
 
 fn filtered(labels: &Labels, keeps: impl Fn(&str) -> bool) -> Labels {
     let mut bytes = Vec::with_capacity(labels.as_bytes().len());
-    for (name, value) in labels.iter().filter(|(name, _)| keeps(name)) {
-        push_pair(&mut bytes, name, value);
-    }
+    push_filtered(&mut bytes, labels, keeps);
     canonical(&bytes)
+}
+
+fn push_filtered(bytes: &mut Vec<u8>, labels: &Labels, keeps: impl Fn(&str) -> bool) {
+    for (name, value) in labels.iter().filter(|(name, _)| keeps(name)) {
+        push_pair(bytes, name, value);
+    }
 }
 
 /// Pairs taken in order from a canonical set are canonical; `name` above is

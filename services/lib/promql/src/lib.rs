@@ -87,7 +87,7 @@ pub use functions::{Arity, Function, function_names};
 pub use histogram::{Bucket, Custom, Exponential, HistogramValue, Shape, SketchCounts};
 pub use limits::Limits;
 pub use matcher::{MatchOp, Matcher, MatcherError};
-pub use parse::{MAX_DEPTH, MAX_QUERY_BYTES, MAX_REGEX_MATCHERS, parse};
+pub use parse::{MAX_DEPTH, MAX_QUERY_BYTES, MAX_REGEX_MATCHERS, MAX_SELECTORS, parse};
 pub use source::{LOOKBACK_MS, Range, Selection, SeriesData, SeriesSource, SourceError, selections};
 pub use spread::{Job, Workers};
 pub use value::{InstantSample, QueryValue, RangeSeries, SampleValue};

@@ -36,6 +36,10 @@ impl NoteSet {
     pub fn add(&mut self, note: Note) {
         self.0 |= note as u32;
     }
+
+    pub fn add_all(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
 }
 
 /// All annotations of a query, each once.

@@ -16,8 +16,11 @@ use grammar::Parser;
 
 /// Longest query taken, in bytes.
 pub const MAX_QUERY_BYTES: usize = 64 * 1024;
-/// Deepest tree: nesting plus chained operators, which nest to the left.
+/// Deepest nesting. Chained operators are none, but powers, which group to the
+/// right.
 pub const MAX_DEPTH: usize = 250;
+/// Selectors in one query.
+pub const MAX_SELECTORS: usize = 5_000;
 /// Regular expressions in one query.
 pub const MAX_REGEX_MATCHERS: usize = 200;
 

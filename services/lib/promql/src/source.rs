@@ -89,8 +89,9 @@ fn collect(expr: &Expr, steps: &Steps, range: &Range, found: &mut Vec<Selection>
             }
         }
         Expr::Binary(binary) => {
-            collect(&binary.left, steps, range, found);
-            collect(&binary.right, steps, range, found);
+            let chain = binary.chain();
+            collect(chain.last().map_or(&binary.left, |last| &last.left), steps, range, found);
+            chain.iter().rev().for_each(|binary| collect(&binary.right, steps, range, found));
         }
         Expr::Negate(inner) => collect(inner, steps, range, found),
     }

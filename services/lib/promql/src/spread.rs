@@ -24,14 +24,14 @@ impl Workers {
         Self { parts: parts.max(1), run_all: Arc::new(run_all) }
     }
 
+    /// In how many parts work of this size is done.
+    pub(crate) fn parts_of(&self, cells: usize) -> usize {
+        (cells / CELLS_PER_PART).clamp(1, self.parts)
+    }
+
     /// Maps in order. `cells` is the size of all the work.
-    pub(crate) fn map<T: Send, R: Send>(
-        &self,
-        mut items: Vec<T>,
-        cells: usize,
-        work: impl Fn(T) -> R + Sync,
-    ) -> Vec<R> {
-        let parts = (cells / CELLS_PER_PART).clamp(1, self.parts).min(items.len().max(1));
+    pub fn map<T: Send, R: Send>(&self, mut items: Vec<T>, cells: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+        let parts = self.parts_of(cells).min(items.len().max(1));
         let share = items.len().div_ceil(parts).max(1);
         let mut done: Vec<Vec<R>> = Vec::new();
         done.resize_with(parts, Vec::new);

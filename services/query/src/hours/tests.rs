@@ -103,7 +103,7 @@ fn of_an_hour_that_goes_on_only_its_end_is_read_anew() {
     assert_eq!(minute, FIRST + 10);
     let grown = Arc::new(hour.with_end(minute, minutes(FIRST + 10..FIRST + 12, 2.0)));
     let expected = [minutes(FIRST + 2..FIRST + 10, 1.0), minutes(FIRST + 10..FIRST + 12, 2.0)].concat();
-    assert_eq!(grown.within(0, i64::MAX).to_vec(), expected);
+    assert_eq!(grown.slice(0, i64::MAX).to_windows().to_vec(), expected);
     cache.put(5, &[(series, grown)], &cache.stamps(5, SHARDS));
     assert!(matches!(get(&cache, 5, FIRST + 2, series), Kept::Whole(_)));
 }
@@ -169,7 +169,7 @@ fn windows_come_back_as_they_were() {
         let kept = SeriesHour::new(0, windows.clone());
         assert_eq!(matches!(kept.windows, Windows::Points(_)), compact);
         for (from_ms, until_ms) in [(0, i64::MAX), (5_000, HOUR_MS), (1, 5_000), (HOUR_MS, HOUR_MS + 1)] {
-            let back = kept.within(from_ms, until_ms).to_vec();
+            let back = kept.slice(from_ms, until_ms).to_windows().to_vec();
             let wanted: Vec<_> =
                 windows.iter().filter(|w| (from_ms..until_ms).contains(&w.start_ms)).cloned().collect();
             assert_eq!(back, wanted);
@@ -185,7 +185,7 @@ fn ends_of_any_kind_are_put_in_place() {
     for before in [single.clone(), [single[..2].to_vec(), vec![stale.clone()]].concat()] {
         for end in [vec![], minutes(2..5, 7.0), vec![stale.clone()]] {
             let joined = SeriesHour::new(0, before.clone()).with_end(2, end.clone());
-            assert_eq!(joined.within(0, i64::MAX).to_vec(), [single[..2].to_vec(), end].concat());
+            assert_eq!(joined.slice(0, i64::MAX).to_windows().to_vec(), [single[..2].to_vec(), end].concat());
         }
     }
     let Windows::Points(points) = SeriesHour::new(0, single).windows else { panic!("points") };

@@ -26,7 +26,8 @@ pub(super) enum Root {
 /// A sum of histograms.
 #[derive(Default)]
 pub(super) struct Histograms {
-    sum: Option<HistogramValue>,
+    /// Boxed: mostly there is none, and a state a step has to be small.
+    sum: Option<Box<HistogramValue>>,
     count: f64,
     incompatible: bool,
 }
@@ -35,9 +36,9 @@ impl Histograms {
     fn add(&mut self, value: &HistogramValue, noted: &mut NoteSet) {
         self.count += 1.0;
         match &self.sum {
-            None => self.sum = Some(value.clone()),
+            None => self.sum = Some(Box::new(value.clone())),
             Some(sum) => match sum.add(value, noted) {
-                Ok(sum) => self.sum = Some(sum),
+                Ok(sum) => self.sum = Some(Box::new(sum)),
                 Err(Incompatible) => self.incompatible = true,
             },
         }
@@ -54,7 +55,7 @@ impl Histograms {
             noted.add(Note::IncompatibleHistograms);
             return Err(());
         }
-        Ok(Some((sum, self.count)))
+        Ok(Some((*sum, self.count)))
     }
 }
 

@@ -115,13 +115,31 @@ impl Display for Aggregate {
 
 impl Display for Binary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let strength = self.op.strength();
         // Powers group to the right, all others to the left. A sign on the left
         // of a power would take all of it.
-        let (left, right) = if self.op == BinaryOp::Pow { (strength + 1, strength) } else { (strength, strength + 1) };
-        part(f, &self.left, left)?;
-        write!(f, " {}{}{} ", self.op, if self.returns_bool { " bool" } else { "" }, self.matching)?;
-        part(f, &self.right, right)
+        let around = |op: BinaryOp| match op {
+            BinaryOp::Pow => (op.strength() + 1, op.strength()),
+            _ => (op.strength(), op.strength() + 1),
+        };
+        let chain = self.chain();
+        let needs_parentheses = |outer: &Binary| match &outer.left {
+            Expr::Binary(left) => left.op.strength() < around(outer.op).0,
+            _ => false,
+        };
+        for _ in chain.iter().filter(|binary| needs_parentheses(binary)) {
+            f.write_char('(')?;
+        }
+        for binary in chain.iter().rev() {
+            let (left, right) = around(binary.op);
+            match &binary.left {
+                Expr::Binary(_) if needs_parentheses(binary) => f.write_char(')')?,
+                Expr::Binary(_) => {}
+                first => part(f, first, left)?,
+            }
+            write!(f, " {}{}{} ", binary.op, if binary.returns_bool { " bool" } else { "" }, binary.matching)?;
+            part(f, &binary.right, right)?;
+        }
+        Ok(())
     }
 }
 

@@ -16,11 +16,13 @@ mod trigonometry;
 
 use std::fmt;
 
+use tidegate_model::Point;
+
 use crate::eval::Evaluator;
 use crate::notes::NoteSet;
 use crate::steps::Steps;
 use crate::track::RangeView;
-use crate::value::Value;
+use crate::value::{Cell, Value};
 use crate::{Call, EvalError, SampleValue, ValueType};
 
 /// A function and what it takes.
@@ -56,7 +58,13 @@ pub(crate) struct RangeFunction {
     pub keeps_name: bool,
     pub subject: Subject,
     pub apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>,
+    /// The same for all steps at once, where a series has nothing but single
+    /// samples: to the bit what `apply` gives.
+    pub of_points: Option<OfPoints>,
 }
+
+/// The ends of the ranges, and their length.
+pub(crate) type OfPoints = fn(&[Point], &Steps, i64) -> Vec<Cell>;
 
 /// What a range function is meant for.
 #[derive(Clone, Copy, PartialEq)]
@@ -68,7 +76,7 @@ pub(crate) enum Subject {
 
 impl Function {
     const fn range(name: &'static str, apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>) -> Self {
-        let function = RangeFunction { keeps_name: false, subject: Subject::Anything, apply };
+        let function = RangeFunction { keeps_name: false, subject: Subject::Anything, apply, of_points: None };
         Self::of(name, &[ValueType::Matrix], Implementation::Range(function))
     }
 

@@ -25,6 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             keeps_name: false,
             subject: Subject::Anything,
             apply: |view, phi, notes| quantile(view, phi, notes),
+            of_points: None,
         }),
     ),
 ];
@@ -36,7 +37,7 @@ const fn keeping_name(
     Function::of(
         name,
         &[ValueType::Matrix],
-        Implementation::Range(RangeFunction { keeps_name: true, subject: Subject::Anything, apply }),
+        Implementation::Range(RangeFunction { keeps_name: true, subject: Subject::Anything, apply, of_points: None }),
     )
 }
 

@@ -2,18 +2,28 @@
 
 use std::sync::Arc;
 
-use tidegate_model::ResetHint;
+use tidegate_model::{Point, ResetHint};
 
-use super::{Function, Implementation, RangeFunction, Subject};
+use super::{Function, Implementation, OfPoints, RangeFunction, Subject};
 use crate::histogram::{Incompatible, merge_distributions};
 use crate::kahan::KahanSum;
 use crate::notes::{Note, NoteSet};
-use crate::track::{FloatPoint, HistogramPoint, RangeView};
+use crate::steps::Steps;
+use crate::track::{FloatPoint, HistogramPoint, RangeView, advance};
+use crate::value::Cell;
 use crate::{HistogramValue, SampleValue, ValueType};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    of_counters("rate", |view, _, notes| change(view, Change::Rate, notes)),
-    of_counters("increase", |view, _, notes| change(view, Change::Increase, notes)),
+    of_counters(
+        "rate",
+        |view, _, notes| change(view, Change::Rate, notes),
+        |points, ends, range_ms| changes_of_points(points, ends, range_ms, Change::Rate),
+    ),
+    of_counters(
+        "increase",
+        |view, _, notes| change(view, Change::Increase, notes),
+        |points, ends, range_ms| changes_of_points(points, ends, range_ms, Change::Increase),
+    ),
     Function::range("irate", |view, _, notes| instant_change(view, true, notes)),
     Function::range("delta", |view, _, notes| change(view, Change::Delta, notes)),
     Function::range("idelta", |view, _, notes| instant_change(view, false, notes)),
@@ -22,11 +32,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
 const fn of_counters(
     name: &'static str,
     apply: fn(&RangeView<'_>, f64, &mut NoteSet) -> Option<SampleValue>,
+    of_points: OfPoints,
 ) -> Function {
+    let of_points = Some(of_points);
     Function::of(
         name,
         &[ValueType::Matrix],
-        Implementation::Range(RangeFunction { keeps_name: false, subject: Subject::Counters, apply }),
+        Implementation::Range(RangeFunction { keeps_name: false, subject: Subject::Counters, apply, of_points }),
     )
 }
 
@@ -56,18 +68,60 @@ fn change(view: &RangeView<'_>, change: Change, notes: &mut NoteSet) -> Option<S
 
 fn float_change(view: &RangeView<'_>, change: Change) -> Option<SampleValue> {
     let (first, last) = (view.floats.first()?, view.floats.last()?);
-    let mut growth = last.value - first.value;
-    if change != Change::Delta {
-        growth = view.floats.corrected(growth);
-    }
     let samples = Samples {
         first_ms: first.time_ms,
         last_ms: last.time_ms,
         count: view.floats.count(),
         cut_edges: view.floats.cut_edges(),
     };
-    let zero = (change != Change::Delta && growth > 0.0 && first.value >= 0.0).then(|| first.value / growth);
-    Some(SampleValue::Float(growth * extrapolation(view, &samples, zero, change)?))
+    let range = (view.start_ms, view.end_ms);
+    float_growth(range, first.value, last.value, &samples, change, |growth| view.floats.corrected(growth))
+}
+
+fn float_growth(
+    range: (i64, i64),
+    first: f64,
+    last: f64,
+    samples: &Samples,
+    change: Change,
+    corrected: impl FnOnce(f64) -> f64,
+) -> Option<SampleValue> {
+    let mut growth = last - first;
+    if change != Change::Delta {
+        growth = corrected(growth);
+    }
+    let zero = (change != Change::Delta && growth > 0.0 && first >= 0.0).then(|| first / growth);
+    Some(SampleValue::Float(growth * extrapolation(range, samples, zero, change)?))
+}
+
+/// [`change`] at each step. The edges of the range only move on, so each
+/// sample is passed twice in all.
+fn changes_of_points(points: &[Point], ends: &Steps, range_ms: i64, change: Change) -> Vec<Cell> {
+    // Samples below the one before them, with what a reset there adds.
+    let pairs = points.windows(2).enumerate();
+    let dropped = pairs.filter(|(_, pair)| pair[1].value < pair[0].value && pair[0].value != 0.0);
+    let resets: Vec<(usize, f64)> = dropped.map(|(index, pair)| (index + 1, pair[0].value)).collect();
+    let (mut low, mut high, mut reset) = (0, 0, 0);
+    let cell = |step| {
+        let end_ms = ends.time_ms(step);
+        let start_ms = end_ms.saturating_sub(range_ms);
+        advance(&mut low, points, |point| point.time_ms <= start_ms);
+        advance(&mut high, points, |point| point.time_ms <= end_ms);
+        let [first, .., last] = points.get(low..high)? else { return None };
+        advance(&mut reset, &resets, |(index, _)| *index < low);
+        let samples = Samples {
+            first_ms: first.time_ms,
+            last_ms: last.time_ms,
+            count: (high - low) as u64,
+            cut_edges: (false, false),
+        };
+        float_growth((start_ms, end_ms), first.value, last.value, &samples, change, |growth| {
+            let within = resets[reset..].iter().take_while(|(index, _)| *index < high);
+            // As a sum over all that is noted of a reset: a zero changes the sign of -0.
+            within.fold(growth, |sum, (index, before)| if *index > low { sum + before + 0.0 } else { sum + 0.0 })
+        })
+    };
+    (0..ends.count).map(cell).collect()
 }
 
 /// Deltas add up; nothing is extrapolated, since nothing lies between them.
@@ -94,7 +148,9 @@ fn gauge_delta(view: &RangeView<'_>) -> Option<SampleValue> {
     let (first, last) = (view.deltas.first()?, view.deltas.last()?);
     let count = view.deltas.len() as u64;
     let samples = Samples { first_ms: first.time_ms, last_ms: last.time_ms, count, cut_edges: (false, false) };
-    Some(SampleValue::Float((last.value - first.value) * extrapolation(view, &samples, None, Change::Delta)?))
+    Some(SampleValue::Float(
+        (last.value - first.value) * extrapolation((view.start_ms, view.end_ms), &samples, None, Change::Delta)?,
+    ))
 }
 
 struct Samples {
@@ -110,7 +166,12 @@ struct Samples {
 /// a distance past the samples otherwise, and for counters not past the zero
 /// that `zero_distance` (first value / growth) puts before the first sample. An
 /// edge that cuts a block has samples up to it.
-fn extrapolation(view: &RangeView<'_>, samples: &Samples, zero_distance: Option<f64>, change: Change) -> Option<f64> {
+fn extrapolation(
+    (start_ms, end_ms): (i64, i64),
+    samples: &Samples,
+    zero_distance: Option<f64>,
+    change: Change,
+) -> Option<f64> {
     if samples.count < 2 || samples.last_ms <= samples.first_ms {
         return None;
     }
@@ -118,19 +179,19 @@ fn extrapolation(view: &RangeView<'_>, samples: &Samples, zero_distance: Option<
     let sampled = seconds(samples.first_ms, samples.last_ms);
     let mean_distance = sampled / (samples.count - 1) as f64;
     let threshold = mean_distance * 1.1;
-    let mut to_start = seconds(view.start_ms, samples.first_ms);
+    let mut to_start = seconds(start_ms, samples.first_ms);
     if to_start >= threshold && !samples.cut_edges.0 {
         to_start = mean_distance / 2.0;
     }
     if let Some(distance) = zero_distance {
         to_start = to_start.min(sampled * distance);
     }
-    let mut to_end = seconds(samples.last_ms, view.end_ms);
+    let mut to_end = seconds(samples.last_ms, end_ms);
     if to_end >= threshold && !samples.cut_edges.1 {
         to_end = mean_distance / 2.0;
     }
     let factor = (sampled + to_start + to_end) / sampled;
-    Some(if change == Change::Rate { factor / view.range_s() } else { factor })
+    Some(if change == Change::Rate { factor / seconds(start_ms, end_ms) } else { factor })
 }
 
 fn histogram_change(view: &RangeView<'_>, change: Change, notes: &mut NoteSet) -> Option<SampleValue> {
@@ -146,7 +207,7 @@ fn histogram_change(view: &RangeView<'_>, change: Change, notes: &mut NoteSet) -
     let samples = Samples { first_ms: first.time_ms, last_ms: last.time_ms, count, cut_edges: (false, false) };
     let zero = (change != Change::Delta && grown.count > 0.0 && first.value.count >= 0.0)
         .then(|| first.value.count / grown.count);
-    let factor = extrapolation(view, &samples, zero, change)?;
+    let factor = extrapolation((view.start_ms, view.end_ms), &samples, zero, change)?;
     Some(SampleValue::histogram(grown.scaled(factor)))
 }
 

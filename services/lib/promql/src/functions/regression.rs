@@ -15,6 +15,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             keeps_name: false,
             subject: Subject::Anything,
             apply: |view, seconds, notes| prediction(view, seconds, notes),
+            of_points: None,
         }),
     ),
 ];

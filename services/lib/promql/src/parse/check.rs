@@ -134,12 +134,12 @@ impl Parser<'_> {
         let BinaryModifiers { returns_bool, on, cardinality } = modifiers;
         let error = |message: String| Err(self.lexer.error_at(operator.start, message));
         for side in [&left, &right] {
-            if !matches!(side.expr.value_type(), ValueType::Scalar | ValueType::Vector) {
+            if !matches!(side.value_type, ValueType::Scalar | ValueType::Vector) {
                 let message = "binary expression must contain only scalar and instant vector types";
                 return Err(self.lexer.error_at(side.span.start, message));
             }
         }
-        let is_scalar = |node: &Node| node.expr.value_type() == ValueType::Scalar;
+        let is_scalar = |node: &Node| node.value_type == ValueType::Scalar;
         let scalars = usize::from(is_scalar(&left)) + usize::from(is_scalar(&right));
         if returns_bool && !op.is_comparison() {
             return error("bool modifier can only be used on comparison operators".into());
@@ -166,10 +166,13 @@ impl Parser<'_> {
         if op.is_set() && cardinality != Cardinality::OneToOne {
             return error(format!("no grouping allowed for {:?} operation", operator.text));
         }
-        let (start, depth) = (left.span.start, left.depth.max(right.depth) + 1);
+        // A chain of operators goes on, it does not get deeper.
+        let left_depth = if matches!(left.expr, Expr::Binary(_)) { left.depth } else { left.depth + 1 };
+        let (start, depth) = (left.span.start, left_depth.max(right.depth + 1));
+        let value_type = if scalars == 2 { ValueType::Scalar } else { ValueType::Vector };
         let matching = Matching { on: on.unwrap_or(Grouping::Without(Vec::new())), cardinality };
         let binary = Binary { op, left: left.expr, right: right.expr, matching, returns_bool };
-        self.node(Expr::Binary(Box::new(binary)), start, depth)
+        self.node_of(Expr::Binary(Box::new(binary)), value_type, start, depth)
     }
 
     fn expect_type(
@@ -178,7 +181,7 @@ impl Parser<'_> {
         node: &Node,
         context: impl FnOnce() -> String,
     ) -> Result<(), ParseError> {
-        let actual = node.expr.value_type();
+        let actual = node.value_type;
         if actual == expected {
             return Ok(());
         }

@@ -16,6 +16,7 @@ pub(super) struct Parser<'a> {
     /// Where the last token taken ends.
     pub last_end: usize,
     pub regexes: usize,
+    pub selectors: usize,
     nesting: usize,
 }
 
@@ -23,6 +24,7 @@ pub(super) struct Node {
     pub expr: Expr,
     pub span: Range<usize>,
     pub depth: usize,
+    pub value_type: ValueType,
     /// Parentheses keep modifiers off a selector.
     parenthesised: bool,
     /// Where `offset` and `@` were given.
@@ -61,7 +63,7 @@ impl<'a> Parser<'a> {
     pub fn new(query: &'a str) -> Result<Self, ParseError> {
         let mut lexer = Lexer::new(query);
         let token = lexer.next()?;
-        Ok(Self { lexer, token, last_end: 0, regexes: 0, nesting: 0 })
+        Ok(Self { lexer, token, last_end: 0, regexes: 0, selectors: 0, nesting: 0 })
     }
 
     pub fn whole(mut self) -> Result<Expr, ParseError> {
@@ -108,11 +110,23 @@ impl<'a> Parser<'a> {
 
     /// A node of the given depth below the query's limit.
     pub fn node(&self, expr: Expr, start: usize, depth: usize) -> Result<Box<Node>, ParseError> {
+        let value_type = expr.value_type();
+        self.node_of(expr, value_type, start, depth)
+    }
+
+    /// Likewise, of a known type: finding that of a chain takes its length.
+    pub fn node_of(
+        &self,
+        expr: Expr,
+        value_type: ValueType,
+        start: usize,
+        depth: usize,
+    ) -> Result<Box<Node>, ParseError> {
         if depth > MAX_DEPTH {
             return Err(ParseError::TooDeep { limit: MAX_DEPTH });
         }
         let span = start..self.last_end;
-        Ok(Box::new(Node { expr, span, depth, parenthesised: false, modified: Modified::default() }))
+        Ok(Box::new(Node { expr, span, depth, value_type, parenthesised: false, modified: Modified::default() }))
     }
 
     pub fn any_expression(&mut self) -> Result<Box<Node>, ParseError> {
@@ -163,7 +177,7 @@ impl<'a> Parser<'a> {
         let start = self.advance()?.start;
         let inner = self.expression(Strength::Power)?;
         let depth = inner.depth + 1;
-        let value_type = inner.expr.value_type();
+        let value_type = inner.value_type;
         if !matches!(value_type, ValueType::Scalar | ValueType::Vector) {
             let message = format!(
                 "unary expression only allowed on expressions of type scalar or instant vector, got {:?}",
@@ -323,7 +337,7 @@ impl<'a> Parser<'a> {
                 _ => self.positive_millis()?.max(1),
             };
             self.expect(Kind::RightBracket, "subquery selector", "\"]\"")?;
-            let value_type = node.expr.value_type();
+            let value_type = node.value_type;
             if value_type != ValueType::Vector {
                 let message =
                     format!("subquery is only allowed on instant vector, got {} instead", value_type.describe());

@@ -2,15 +2,19 @@
 
 use tidegate_model::METRIC_NAME;
 
-use super::MAX_REGEX_MATCHERS;
 use super::grammar::{Node, Parser};
 use super::token::{Kind, Token};
+use super::{MAX_REGEX_MATCHERS, MAX_SELECTORS};
 use crate::{BinaryOp, Expr, MatchOp, Matcher, ParseError, VectorSelector};
 
 impl Parser<'_> {
     /// A selector whose name, if it stands before the braces, has been taken.
     pub fn selector(&mut self, name: Option<Token<'_>>) -> Result<Box<Node>, ParseError> {
         let start = name.as_ref().map_or(self.token.start, |name| name.start);
+        self.selectors += 1;
+        if self.selectors > MAX_SELECTORS {
+            return Err(ParseError::TooManySelectors { limit: MAX_SELECTORS });
+        }
         let mut matchers = Vec::new();
         if let Some(name) = &name {
             matchers.push(Matcher::new(MatchOp::Equal, METRIC_NAME, name.text)?);

@@ -60,6 +60,10 @@ fn the_deepest_query_fits_a_small_stack() {
     assert_eq!(memory.one(&nested("abs(", ")", deepest), 0), 1.0);
     assert_eq!(memory.one(&nested("sum(", ")", deepest), 0), -1.0);
     assert_eq!(memory.one(&nested("-(", ")", deepest / 2), 0), 1.0);
-    assert_eq!(memory.one(&nested("x + ", "", deepest), 0), -1.0 - deepest as f64);
-    assert_eq!(memory.one(&nested("x or ", "", deepest), 0), -1.0);
+    assert_eq!(memory.one(&nested("1 ^ ", "", deepest), 0), 1.0);
+    assert_eq!(memory.one(&nested("x + (", ")", deepest / 2), 0), -1.0 - (deepest / 2) as f64);
+    // Chains may be as long as a query.
+    assert_eq!(memory.one(&nested("x + ", "", 4_999), 0), -5_000.0);
+    assert_eq!(memory.one(&nested("x or ", "", 4_999), 0), -1.0);
+    assert_eq!(memory.one(&nested("1 + ", "", 15_000), 0), 14_999.0);
 }
