@@ -29,6 +29,8 @@ use frame::{Frame, SeriesList};
 /// The log's clock may be set; no wait is longer than this before it is read
 /// again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// A late change is told to those who are there within this.
+const TOLD_WITHIN_MS: i64 = 10_000;
 /// Clients of a server that stops come back after this, and up to as much
 /// later, so that not all come at once.
 const COME_BACK_MS: u64 = 1_000;
@@ -139,7 +141,12 @@ impl Stream {
             Begin::At(next_ms) => (next_ms, next_ms, None),
             Begin::After(id) => {
                 let next_ms = first_step_after(id.step_ms, step_ms);
+                // What changed since the client went it has not been told. When it
+                // went it had the step, so the partitions had come as far.
+                let since_ms = id.step_ms.saturating_sub(TOLD_WITHIN_MS);
+                let changed_ms = place.query.tail.late().first_since(&subscription.tenant, since_ms);
                 let from_ms = id.incomplete_from_ms.map(|from_ms| first_step_after(from_ms - 1, step_ms));
+                let from_ms = from_ms.into_iter().chain(changed_ms.map(|at| first_step_after(at, step_ms))).min();
                 (next_ms, i64::MIN, from_ms.filter(|from_ms| *from_ms < next_ms))
             }
         };

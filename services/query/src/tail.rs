@@ -193,7 +193,10 @@ impl Tail {
                 }
             }
             // After the windows, so that whoever sees the note sees them.
-            self.late.lock().note(&tenant, late_starts);
+            if !late_starts.is_empty() {
+                let noted_ms = self.watermarks.borrow().highest_ms().unwrap_or(i64::MIN);
+                self.late.lock().note(&tenant, late_starts, noted_ms);
+            }
         }
         added
     }

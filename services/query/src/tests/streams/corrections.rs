@@ -115,3 +115,34 @@ async fn steps_that_a_client_does_not_have_are_not_corrected() {
     assert_eq!(corrected, [NOW_MS - 5_000, NOW_MS]);
     assert!(new.is_quiet().await);
 }
+
+#[tokio::test]
+async fn late_data_that_came_while_a_client_was_away_correct_what_it_has() {
+    let world = World::new(NOW_MS);
+    world.publish(&gauge(BASE_MS, NOW_MS), NOW_MS + 1_000).await;
+    let server = world.start().await;
+    let start = (NOW_MS / 1_000 - 15).to_string();
+    let sum = [("query", "sum(sum_over_time(m[5s]))"), ("start", &start)];
+    let mut events = Client::open(&server, &sum, None).await;
+    let sent = events.take(4).await;
+    let id = events.last_id.clone().unwrap();
+    drop(events);
+    let late = series(&[("__name__", "m"), ("host", "late")], vec![(NOW_MS - 8_000, 10_000.0)]);
+    world.publish(&[late], NOW_MS + 2_000).await;
+    let mut events = Client::open(&server, &sum, Some(&id)).await;
+    let back = events.take(2).await;
+    assert!(back.iter().all(Step::is_correction));
+    assert_eq!(back.iter().map(|step| step.time_ms).collect::<Vec<_>>(), [NOW_MS - 5_000, NOW_MS]);
+    let before: f64 = sent[2].value().parse().unwrap();
+    assert_eq!(back[0].value(), (before + 10_000.0).to_string());
+    assert_eq!(back[1].points, sent[3].points);
+    assert_eq!(events.last_id.as_deref(), Some(&*NOW_MS.to_string()));
+    assert!(events.is_quiet().await);
+
+    // Long after, it has been told.
+    world.publish(&gauge(NOW_MS, NOW_MS + 20_000), NOW_MS + 21_000).await;
+    let id = (NOW_MS + 15_000).to_string();
+    let mut events = Client::open(&server, &sum, Some(&id)).await;
+    assert!(!events.next().await.is_correction());
+    assert!(events.is_quiet().await);
+}
