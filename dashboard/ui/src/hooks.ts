@@ -3,7 +3,7 @@
 import { createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { range } from './api';
-import { addOlder, addStep, type Line, stepFor } from './points';
+import { addStep, replaceBetween, type Line, stepFor } from './points';
 import { LiveQuery, type LiveState } from './stream';
 
 export const Paused = createContext(false);
@@ -21,6 +21,8 @@ export interface Live {
 
 /** Steps that are younger than this come by the stream, which waits until they are complete. */
 const RECENT_SEC = 20;
+/** A step that is complete comes within this. */
+const PROMPT_SEC = 2;
 let keys = 0;
 
 /** The last `span` seconds of an expression: history first, then each step as it is complete. */
@@ -57,13 +59,19 @@ export function useLive(query: string, span: number): Live {
     };
     const fill = (from: number, to: number) =>
       range(query, from, to, step, abort.signal).then(({ result }) => {
-        addOlder(lines, result);
+        replaceBetween(lines, result, from, to);
         show.current();
       }, () => undefined);
-    void fill(recent - Math.ceil(span / step) * step, recent);
+    const history = () => void fill(recent - Math.ceil(span / step) * step, recent);
+    history();
+    const opened = Date.now() / 1000;
+    let begun = false;
     const source = new LiveQuery(query, step, recent + step, {
       step: (one) => {
         addStep(lines, one, one.time - span - step);
+        // The first step shows that all before it is complete. Where that took time, the history was asked too soon.
+        if (!begun && Date.now() / 1000 - Math.max(opened, one.time) > PROMPT_SEC) history();
+        begun = true;
         if (one.time >= end) {
           end = one.time;
           notes = one.notes;

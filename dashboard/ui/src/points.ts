@@ -40,8 +40,11 @@ export function addStep(lines: Map<string, Line>, step: Step, oldest: number): v
   }
 }
 
-/** Puts older points below those that are there already. */
-export function addOlder(lines: Map<string, Line>, series: Series[]): void {
+/** Puts the points of an answer in the place of what was there at its times. */
+export function replaceBetween(lines: Map<string, Line>, series: Series[], from: number, to: number): void {
+  for (const { points } of lines.values()) {
+    for (const time of points.keys()) if (time >= from && time <= to) points.delete(time);
+  }
   for (const [name, older] of fromSeries(series)) {
     const line = lines.get(name);
     if (!line) lines.set(name, older);

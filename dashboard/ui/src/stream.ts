@@ -155,7 +155,6 @@ export class LiveQuery {
 
   private take({ event, id, data }: ServerEvent): boolean {
     if (this.abort.signal.aborted) return false;
-    if (id) this.lastId = id;
     if (event === 'message') this.listener.step(this.decoder.step(data));
     if (event === 'correction') this.listener.step(this.decoder.correction(data));
     if (event === 'gap') {
@@ -166,6 +165,8 @@ export class LiveQuery {
       this.listener.state('failed', (JSON.parse(data) as { error?: string }).error);
       return false;
     }
+    // At the end: what could not be taken is asked for again.
+    if (id) this.lastId = id;
     return true;
   }
 }

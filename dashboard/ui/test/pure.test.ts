@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cells } from '../src/buckets';
 import { csv, fromInput, percent, seconds, seriesName, short, shortName, timeTicks, toInput } from '../src/format';
-import { addOlder, addStep, exposition, fromSeries, stepFor, table } from '../src/points';
+import { addStep, exposition, fromSeries, replaceBetween, stepFor, table } from '../src/points';
 import { SseParser } from '../src/sse';
 import { Decoder } from '../src/stream';
 import { read, write } from '../src/url';
@@ -116,11 +116,12 @@ describe('points', () => {
     addStep(lines, { time: 10, result: [{ metric: { a: '2' }, histogram: { count: '1', sum: '2' } }], notes: [] }, 0);
     expect([...lines.values()].map(({ isDistribution }) => isDistribution)).toEqual([true, true]);
   });
-  it('that are older never take the place of live ones', () => {
-    const lines = fromSeries([{ metric: {}, values: [[10, '2']] }]);
-    addOlder(lines, [{ metric: {}, values: [[5, '1'], [10, '9']] }, { metric: { a: '1' }, values: [[5, '7']] }]);
+  it('that are older take the place of what was there, but not of live ones', () => {
+    const lines = fromSeries([{ metric: {}, values: [[5, '0'], [10, '2']] }, { metric: { b: '1' }, values: [[5, '3'], [10, '4']] }]);
+    replaceBetween(lines, [{ metric: {}, values: [[5, '1'], [10, '9']] }, { metric: { a: '1' }, values: [[5, '7']] }], 0, 5);
     expect([...(lines.get('{}')?.points ?? [])]).toEqual([[10, 2], [5, 1]]);
     expect(lines.get('{a="1"}')?.points.get(5)).toBe(7);
+    expect([...(lines.get('{b="1"}')?.points ?? [])]).toEqual([[10, 4]]);
   });
   it('are as many as can be seen', () => {
     expect([300, 900, 86_400].map((span) => stepFor(span))).toEqual([5, 5, 220]);
