@@ -214,6 +214,18 @@ async fn wrong_queries_are_explained() -> anyhow::Result<()> {
     }
     let (status, _) = api.get("/no/such/path").await?;
     ensure!(status == 404, "{status}");
+    // Also where there is no route, or none for the method.
+    let client = reqwest::Client::new();
+    for (method, path, status, kind) in [
+        (reqwest::Method::GET, "/api/v1/no_such_path", 404, "not_found"),
+        (reqwest::Method::PUT, "/api/v1/query", 405, "bad_data"),
+        (reqwest::Method::DELETE, "/api/v1/label/job/values", 405, "bad_data"),
+    ] {
+        let answer = client.request(method, format!("http://127.0.0.1:{}{path}", server.http_port())).send().await?;
+        let (found, json) = (answer.status().as_u16(), answer.json::<serde_json::Value>().await?);
+        ensure!(found == status && json["errorType"] == kind && json["status"] == "error", "{path}: {found} {json}");
+        ensure!(json["error"].as_str().is_some_and(|text| text.contains(path)), "{json}");
+    }
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod migrate;
 mod process;
 mod targets;
 mod token;
+mod unknown;
 mod verify;
 mod watched_log;
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::http::StatusCode;
 use prometheus_client::registry::Registry;
 use tidegate_access::Guard;
 use tidegate_agent::OwnRegistry;
@@ -29,6 +28,7 @@ use crate::banner::{self, Places};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::targets::Selection;
+use crate::unknown;
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -75,7 +75,7 @@ pub async fn run(
     // Nobody else sets it.
     shared.own.set(Arc::clone(&registry)).ok();
     let http = http.merge(admin::router(registry, shared.health.clone(), VERSION));
-    let http = http.fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the API is below /api/v1/\n") });
+    let http = unknown::answered(http);
     let grpc = grpc.map(tonic::service::Routes::into_axum_router);
     announce(selection, &config, &ports, data_dir.as_ref(), logs);
     let mut servers = serve(ports, http, grpc, &config, metrics, doors, failures);
