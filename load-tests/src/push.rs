@@ -132,7 +132,7 @@ async fn drain(mut connection: Connection, queue: Vec<Bytes>, begin: Instant) ->
 }
 
 /// Waits for the next whole minute and then until all before it is surely stored.
-async fn settle() {
+pub async fn settle() {
     let into_minute = now_ms().rem_euclid(60_000).cast_unsigned();
     tokio::time::sleep(Duration::from_millis(60_000 - into_minute) + Duration::from_secs(SETTLE_SECONDS)).await;
 }
