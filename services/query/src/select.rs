@@ -34,6 +34,8 @@ use crate::tail::Tail;
 const ROWS_PER_READ: usize = 250_000;
 /// Below this, decoding on the spot is cheaper than handing it over.
 const DECODE_IN_PLACE_ROWS: usize = 500;
+/// So many are looked up on the spot.
+const FEW_SERIES: usize = 64;
 /// Likewise of joining.
 const JOIN_IN_PLACE_WINDOWS: usize = 5_000;
 /// Likewise of evaluating, which may look at each window at each step.
@@ -245,15 +247,19 @@ impl Loader<'_> {
         days: Days,
         times: Range<i64>,
     ) -> Result<Live, Error> {
+        let most = FEW_SERIES.min(self.max_series);
+        if let Some(found) = self.index.select_at_once(tenant, matchers, days.clone(), most) {
+            let (found, ids) = in_order(found);
+            if let Some(fragments) = self.tail.read_at_once(tenant, &ids, &times) {
+                return Ok(Live { found, ids, fragments });
+            }
+        }
         let (index, tail, limit) = (self.index.clone(), self.tail.clone(), self.max_series);
         let (tenant, matchers) = (tenant.clone(), matchers.to_vec());
         in_background(move || {
             let found = index.select(&tenant, &matchers, days, limit);
-            let mut found = found.map_err(|found| Error::TooManySeries { found, limit })?;
-            // Stable: they mostly come in a few runs that are in order.
-            found.sort_by(|a, b| a.labels.cmp(&b.labels));
-            let ids: Vec<MetricId> = found.iter().map(|found| found.id).collect();
-            let fragments = tail.read(&tenant, &ids, times.start, times.end);
+            let (found, ids) = in_order(found.map_err(|found| Error::TooManySeries { found, limit })?);
+            let fragments = tail.read(&tenant, &ids, &times);
             Ok(Live { found, ids, fragments })
         })
         .await
@@ -401,6 +407,14 @@ impl Loader<'_> {
         let all_bytes = memory.bytes() + bytes;
         memory.resize(all_bytes).map_err(|Exhausted { .. }| Error::MemoryTaken)
     }
+}
+
+/// Series in the order of their labels, and their ids.
+fn in_order(mut found: Vec<Found>) -> (Vec<Found>, Vec<MetricId>) {
+    // Stable: they mostly come in a few runs that are in order.
+    found.sort_by(|a, b| a.labels.cmp(&b.labels));
+    let ids = found.iter().map(|found| found.id).collect();
+    (found, ids)
 }
 
 /// Minutes before this time are read by the hour and kept: nothing of them is

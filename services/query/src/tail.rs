@@ -7,10 +7,11 @@ mod late;
 mod watermark;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
-use parking_lot::{Mutex, MutexGuard, RwLock};
-use std::sync::Arc;
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use tidegate_codec::stored::{LiveRecord, LiveWindow};
 use tidegate_eventlog::{EventLog, Topic};
 use tidegate_model::time::{MINUTE_MS, WINDOW_MS, minute_of, minute_start_ms};
@@ -117,24 +118,44 @@ impl Tail {
 
     /// What each of the `wanted` series has in windows that start in
     /// `from_ms..until_ms`.
-    pub fn read(&self, tenant: &TenantId, wanted: &[MetricId], from_ms: i64, until_ms: i64) -> Vec<Vec<Fragment>> {
+    pub fn read(&self, tenant: &TenantId, wanted: &[MetricId], times: &Range<i64>) -> Vec<Vec<Fragment>> {
+        self.read_by(|shard| Some(shard.read()), tenant, wanted, times).unwrap_or_default()
+    }
+
+    /// Likewise; `None` where it would have to wait.
+    pub fn read_at_once(
+        &self,
+        tenant: &TenantId,
+        wanted: &[MetricId],
+        times: &Range<i64>,
+    ) -> Option<Vec<Vec<Fragment>>> {
+        self.read_by(RwLock::try_read, tenant, wanted, times)
+    }
+
+    fn read_by<'a>(
+        &'a self,
+        lock: impl Fn(&'a RwLock<Shard>) -> Option<RwLockReadGuard<'a, Shard>>,
+        tenant: &TenantId,
+        wanted: &[MetricId],
+        times: &Range<i64>,
+    ) -> Option<Vec<Vec<Fragment>>> {
         let mut by_shard: Vec<Vec<usize>> = vec![Vec::new(); self.shards.len()];
         for (index, id) in wanted.iter().enumerate() {
             by_shard[self.shard_of(*id)].push(index);
         }
         let mut found: Vec<Vec<Fragment>> = Vec::new();
         found.resize_with(wanted.len(), Vec::new);
-        for (shard, indices) in self.shards.iter().zip(by_shard) {
-            let shard = shard.read();
+        for (shard, indices) in self.shards.iter().zip(by_shard).filter(|(_, indices)| !indices.is_empty()) {
+            let shard = lock(shard)?;
             let Some(series) = shard.get(tenant) else { continue };
             for index in indices {
                 let Some(held) = series.get(&wanted[index]) else { continue };
-                let first = held.partition_point(|held| held.start_ms < from_ms);
-                let after = held.partition_point(|held| held.start_ms < until_ms);
+                let first = held.partition_point(|held| held.start_ms < times.start);
+                let after = held.partition_point(|held| held.start_ms < times.end);
                 found[index] = held.get(first..after).unwrap_or_default().iter().map(Held::to_fragment).collect();
             }
         }
-        found
+        Some(found)
     }
 
     fn shard_of(&self, id: MetricId) -> usize {

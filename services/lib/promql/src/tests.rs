@@ -6,4 +6,5 @@ mod deltas;
 mod golden;
 mod limits;
 mod oracle;
+mod points;
 mod selectors;

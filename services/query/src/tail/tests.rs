@@ -39,7 +39,7 @@ fn record(tail: &Tail, watermark_ms: i64, windows: Vec<LiveWindow>) -> LiveRecor
 }
 
 fn all(tail: &Tail, id: u128) -> Vec<Fragment> {
-    tail.read(&TenantId::default(), &[MetricId(id)], i64::MIN, i64::MAX).remove(0)
+    tail.read(&TenantId::default(), &[MetricId(id)], &(i64::MIN..i64::MAX)).remove(0)
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn of_one_key_the_fullest_stays_and_keys_are_kept_in_order() {
     tail.apply(record(&tail, START_MS, windows));
     let found: Vec<_> = all(&tail, 1).into_iter().map(|f| (f.start_ms, f.fragment, f.value.samples())).collect();
     assert_eq!(found, [(START_MS, 0, 2), (START_MS, 7, 1), (START_MS + 5_000, 0, 1)]);
-    let some = tail.read(&TenantId::default(), &[MetricId(2), MetricId(1)], START_MS + 1, START_MS + 5_001);
+    let some = tail.read(&TenantId::default(), &[MetricId(2), MetricId(1)], &(START_MS + 1..START_MS + 5_001));
     assert!(some[0].is_empty());
     assert_eq!(some[1].iter().map(|f| f.start_ms).collect::<Vec<_>>(), [START_MS + 5_000]);
 }
