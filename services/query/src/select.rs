@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
@@ -169,7 +170,7 @@ impl Loader<'_> {
             });
             Ok(joined.into_iter().filter(|series| !series.windows.is_empty()).collect())
         };
-        if windows <= JOIN_IN_PLACE_WINDOWS { join() } else { in_background(join).await }
+        if windows <= JOIN_IN_PLACE_WINDOWS { on_the_spot(join) } else { in_background(join).await }
     }
 
     async fn read_archive(
@@ -467,6 +468,13 @@ pub(crate) async fn in_background<T: Send + 'static>(
         Err(error) if error.is_panic() => Err(Error::Panic(error.to_string())),
         Err(_) => Err(Error::Stopping),
     }
+}
+
+/// Does work at once that takes less than handing it over would; a panic is an
+/// error there, too.
+pub(crate) fn on_the_spot<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(Error::Panic("the log has where".into())))
 }
 
 /// The metric's name, where the matchers allow one only.

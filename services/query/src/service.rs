@@ -27,7 +27,7 @@ use crate::hours::HourCache;
 use crate::index::SeriesIndex;
 use crate::metrics::Metrics;
 use crate::places::{Bounds, Places};
-use crate::select::{Cut, Loader, in_background};
+use crate::select::{Cut, Loader, in_background, on_the_spot};
 use crate::stream::Streams;
 use crate::tail::Tail;
 
@@ -228,7 +228,8 @@ impl Query {
             let (series, samples) = loaded.size();
             Ok((evaluated, Explained { series, samples, evaluated: began.elapsed(), ..read }))
         };
-        let (mut evaluated, explained) = if is_light { evaluate()? } else { in_background(evaluate).await? };
+        let (mut evaluated, explained) =
+            if is_light { on_the_spot(evaluate)? } else { in_background(evaluate).await? };
         if coarsest_window_ms > WINDOW_MS {
             let length = if coarsest_window_ms >= HOUR_MS { "1h" } else { "1m" };
             let text = format!("of a part of the range only windows of {length} are kept: approximate below that");
