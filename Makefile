@@ -9,12 +9,13 @@ DATA ?= ./data
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# What building needs: Rust, and a C compiler for zstd and the allocator.
+# What building needs: Rust, a C compiler for zstd, the allocator and OpenSSL, and Perl with its modules, which configures OpenSSL.
 .PHONY: tools
 tools:
 	@missing=(); \
 	command -v cargo >/dev/null || missing+=("cargo (https://rustup.rs)"); \
 	command -v cc >/dev/null || missing+=("cc (sudo apt-get install -y build-essential)"); \
+	perl -MFindBin -MIPC::Cmd -MTime::Piece -e 1 2>/dev/null || missing+=("perl (sudo apt-get install -y perl)"); \
 	if (( $${#missing[@]} )); then IFS=,; echo "missing: $${missing[*]/#/ }" >&2; exit 1; fi
 
 # The page, when its sources are newer than it. Not npm ci, which fails where a registry hides other platforms' packages.

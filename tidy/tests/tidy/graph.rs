@@ -37,10 +37,11 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// A dependency, and the only crates that may name it.
-const ONLY: [(&str, &[&str]); 5] = [
+const ONLY: [(&str, &[&str]); 6] = [
     ("fjall", &["tidegate-embedded"]),
     ("rdkafka", &["tidegate-kafka", "tidegate-chaos"]),
     ("scylla", &["tidegate-cassandra", "tidegate-chaos"]),
+    ("openssl", &["tidegate-cassandra"]),
     ("object_store", &["tidegate-coldstore", "tidegate"]),
     ("mimalloc", &["tidegate"]),
 ];
