@@ -24,6 +24,11 @@ STACK_PORT_OFFSET=${STACK_PORT_OFFSET:-${kept_offset:-0}}
 S3_ACCESS_KEY=tidegate
 S3_SECRET_KEY=loopback-only
 
+# Who may log in to Kafka, and what it shows and trusts (tls/README.md). No secrets either.
+STACK_USER=tidegate
+STACK_PASSWORD=loopback-only
+STACK_TLS=$here/tls
+
 say() { echo "stack: $*" >&2; }
 fail() {
     say "$*"
@@ -33,11 +38,14 @@ fail() {
 need() { command -v "$1" >/dev/null || fail "$1 is missing: $2"; }
 
 # Broker N of Kafka: for clients, for controllers, for clients that come through a test's proxy, and the port on which that
-# proxy has to listen. STACK_KAFKA_PORT puts a lone broker and its controller on any two ports, with no way for a proxy.
+# proxy has to listen. STACK_KAFKA_PORT puts a lone broker and its controller on any two ports, with no other ports.
 kafka_port() { echo $((${STACK_KAFKA_PORT:-$((19092 + STACK_PORT_OFFSET))} + 2 * ($1 - 1))); }
 controller_port() { echo $(($(kafka_port "$1") + 1)); }
 kafka_proxied_port() { echo $(($(kafka_port "$1") + 100)); }
 kafka_proxy_port() { echo $(($(kafka_port "$1") + 200)); }
+# For clients over TLS that show a certificate, and for those over TLS that log in.
+kafka_tls_port() { echo $(($(kafka_port "$1") + 300)); }
+kafka_login_port() { echo $(($(kafka_port "$1") + 400)); }
 has_proxied_ports() { [[ -z ${STACK_KAFKA_PORT:-} ]]; }
 # Nodes of Cassandra have an address each and the same ports, but for JMX, which is on 127.0.0.1.
 cassandra_host() { echo "127.0.0.$1"; }

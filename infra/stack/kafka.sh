@@ -20,17 +20,22 @@ start_kafka() {
 }
 
 kafka_own_properties() {
-    local number=$1 dir=$2 most=$(((STACK_BROKERS + 1) / 2)) proxied='' proxy=''
+    local number=$1 dir=$2 most=$(((STACK_BROKERS + 1) / 2)) more='' advertised='' secure
     if has_proxied_ports; then
-        proxied=,PROXIED://127.0.0.1:$(kafka_proxied_port "$number")
-        proxy=,PROXIED://127.0.0.1:$(kafka_proxy_port "$number")
+        secure=,TLS://127.0.0.1:$(kafka_tls_port "$number"),LOGIN://127.0.0.1:$(kafka_login_port "$number")
+        more=,PROXIED://127.0.0.1:$(kafka_proxied_port "$number")$secure
+        advertised=,PROXIED://127.0.0.1:$(kafka_proxy_port "$number")$secure
     fi
     cat <<PROPERTIES
 node.id=$number
 log.dirs=$dir/data
 controller.quorum.voters=$(join kafka_voter "$STACK_BROKERS")
-listeners=PLAINTEXT://127.0.0.1:$(kafka_port "$number"),CONTROLLER://127.0.0.1:$(controller_port "$number")$proxied
-advertised.listeners=PLAINTEXT://127.0.0.1:$(kafka_port "$number")$proxy
+listeners=PLAINTEXT://127.0.0.1:$(kafka_port "$number"),CONTROLLER://127.0.0.1:$(controller_port "$number")$more
+advertised.listeners=PLAINTEXT://127.0.0.1:$(kafka_port "$number")$advertised
+ssl.keystore.location=$STACK_TLS/server.pem
+ssl.truststore.location=$STACK_TLS/ca.pem
+listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\
+  user_$STACK_USER="$STACK_PASSWORD";
 default.replication.factor=$STACK_BROKERS
 min.insync.replicas=$most
 offsets.topic.replication.factor=$STACK_BROKERS
@@ -49,8 +54,11 @@ format_kafka() {
     [[ -f $id_file ]] || echo "T$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 2-22)" >"$id_file"
     "$java" -cp "$jars/*" -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
         -Dlog4j2.configurationFile="$here/log4j2.properties" kafka.tools.StorageTool format \
+        --add-scram "SCRAM-SHA-256=[name=$STACK_USER,password=$STACK_PASSWORD]" \
+        --add-scram "SCRAM-SHA-512=[name=$STACK_USER,password=$STACK_PASSWORD]" \
         --cluster-id "$(<"$id_file")" --config "$dir/server.properties" >"$dir/format.log" 2>&1 ||
         { tail -n 20 "$dir/format.log" >&2; fail "formatting $dir failed"; }
+    touch "$dir/has-user"
 }
 
 # Said when the controllers have let the broker in.

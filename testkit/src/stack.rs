@@ -1,6 +1,7 @@
 //! The real servers that tests run against. `infra/stack/up` starts them and says where they are in variables; without
 //! those the test is listed as skipped. One stack serves all tests at once, so each takes names of its own.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::skipped::skip;
@@ -11,6 +12,34 @@ const INSTALL: &str = "make stack, then source target/stack/env";
 /// `host:port` of the Kafka brokers.
 pub fn kafka(test: &str) -> Option<Vec<String>> {
     list("TIDEGATE_TEST_KAFKA", test)
+}
+
+/// Kafka's ports that are secured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecureKafka {
+    /// `host:port` for TLS; a client shows a certificate.
+    pub tls: Vec<String>,
+    /// `host:port` for TLS and a log-in by PLAIN or SCRAM.
+    pub login: Vec<String>,
+    pub user: String,
+    pub password: String,
+    /// Folder of the certificates: `ca.pem`, `client.pem`, `client.key`. Servers are certified by address.
+    pub certificates: PathBuf,
+}
+
+/// Folder of the stack's certificates, as in [`SecureKafka`].
+pub fn certificates(test: &str) -> Option<PathBuf> {
+    Some(variable("TIDEGATE_TEST_CERTIFICATES", test)?.into())
+}
+
+pub fn secure_kafka(test: &str) -> Option<SecureKafka> {
+    Some(SecureKafka {
+        tls: list("TIDEGATE_TEST_KAFKA_TLS", test)?,
+        login: list("TIDEGATE_TEST_KAFKA_LOGIN", test)?,
+        user: variable("TIDEGATE_TEST_USER", test)?,
+        password: variable("TIDEGATE_TEST_PASSWORD", test)?,
+        certificates: certificates(test)?,
+    })
 }
 
 /// `host:port` of the Cassandra nodes.

@@ -1,11 +1,13 @@
 //! Section `eventlog.kafka` of the configuration.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use serde::{Deserialize, Serialize};
+use tidegate_credentials::{Password, Secret, TlsConfig};
 use tidegate_eventlog::Topic;
 
 use crate::error::OpenError;
@@ -13,11 +15,13 @@ use crate::error::OpenError;
 /// Brokers answer a fetch that finds nothing after this time. A reader that
 /// moves to another offset, or begins, waits for it at most.
 const FETCH_WAIT_MS: u64 = 100;
+/// Makes the library look where systems keep the certificates that they trust;
+/// an OpenSSL that is built in knows of no such place.
+pub(crate) const SYSTEM_CA: &str = "probe";
 /// What a batch has besides the payloads of its records, at most.
 const FRAMING_BYTES: usize = 4_096;
 
-/// Plain text only: neither SASL nor TLS is built in, so brokers must be in a
-/// network that is trusted, or behind a proxy that does both.
+/// Without `tls` and `user` brokers must be in a network that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -28,6 +32,17 @@ pub struct Config {
     pub prefix: String,
     /// What brokers call this process in their logs and quotas.
     pub client_id: String,
+    pub tls: TlsConfig,
+    /// Empty: no log-in.
+    pub user: String,
+    /// Here, or better in one of the next two.
+    pub password: Secret,
+    /// A file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// The variable of the environment that holds the password.
+    pub password_env: String,
+    /// How `user` shows that it has the password.
+    pub sasl_mechanism: SaslMechanism,
     /// Partitions of each topic. Fixed once the topics are made: other ones
     /// are refused. What the store was filled from overrules it, for all but
     /// gateways, which have no store.
@@ -67,6 +82,17 @@ pub struct Config {
     pub prefetch_bytes: usize,
 }
 
+/// PLAIN sends the password itself: without TLS whoever listens has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SaslMechanism {
+    #[serde(rename = "plain")]
+    Plain,
+    #[serde(rename = "scram-sha-256")]
+    ScramSha256,
+    #[serde(rename = "scram-sha-512")]
+    ScramSha512,
+}
+
 /// How batches are compressed on the wire and on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -82,6 +108,12 @@ impl Default for Config {
             brokers: Vec::new(),
             prefix: "tidegate-".to_owned(),
             client_id: "tidegate".to_owned(),
+            tls: TlsConfig::default(),
+            user: String::new(),
+            password: Secret::default(),
+            password_file: None,
+            password_env: String::new(),
+            sasl_mechanism: SaslMechanism::ScramSha512,
             partitions: 12,
             replication: 3,
             min_insync_replicas: 2,
@@ -98,6 +130,17 @@ impl Default for Config {
             queue_bytes: 64 << 20,
             prefetch_bytes: 2 << 20,
         }
+    }
+}
+
+/// As the protocol names them.
+impl fmt::Display for SaslMechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SaslMechanism::Plain => "PLAIN",
+            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+            SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+        })
     }
 }
 
@@ -120,6 +163,11 @@ impl Config {
         let wrong = |key, why: String| Err(OpenError::Config { key, why });
         if self.brokers.is_empty() || self.brokers.iter().any(|broker| broker.trim().is_empty()) {
             return wrong("brokers", "at least one host:port is needed, none may be empty".to_owned());
+        }
+        self.tls.check()?;
+        self.password_source().check()?;
+        if self.user.is_empty() == self.password_source().is_given() {
+            return wrong("user", "user and password go together".to_owned());
         }
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if self.prefix.len() > 100 || !self.prefix.chars().all(is_of_name) {
@@ -155,6 +203,22 @@ impl Config {
             return wrong("queue_bytes", "must hold a record of max_record_bytes".to_owned());
         }
         Ok(())
+    }
+
+    fn password_source(&self) -> Password<'_> {
+        Password { value: &self.password, file: self.password_file.as_deref(), variable: &self.password_env }
+    }
+
+    /// With the password itself, wherever it was.
+    pub(crate) fn with_password(mut self) -> Result<Self, OpenError> {
+        self.password = self.password_source().read(|name| std::env::var_os(name))?;
+        (self.password_file, self.password_env) = (None, String::new());
+        if !self.user.is_empty() && !self.tls.enabled && self.sasl_mechanism == SaslMechanism::Plain {
+            tracing::warn!(
+                "eventlog.kafka: the password is sent in clear; sasl_mechanism: scram-sha-512 or TLS is better"
+            );
+        }
+        Ok(self)
     }
 
     pub(crate) fn topic_name(&self, topic: Topic) -> String {
@@ -195,7 +259,32 @@ impl Config {
         set(&mut client, "socket.keepalive.enable", true);
         set(&mut client, "allow.auto.create.topics", false);
         set(&mut client, "enable.metrics.push", false);
+        self.secure(&mut client);
         client
+    }
+
+    fn secure(&self, client: &mut ClientConfig) {
+        let protocol = match (self.tls.enabled, self.user.is_empty()) {
+            (false, true) => "plaintext",
+            (true, true) => "ssl",
+            (false, false) => "sasl_plaintext",
+            (true, false) => "sasl_ssl",
+        };
+        set(client, "security.protocol", protocol);
+        if self.tls.enabled {
+            let path = |path: &PathBuf| path.display().to_string();
+            set(client, "ssl.endpoint.identification.algorithm", "https");
+            set(client, "ssl.ca.location", self.tls.ca_path.as_ref().map_or_else(|| SYSTEM_CA.to_owned(), path));
+            if let (Some(certificate), Some(key)) = (&self.tls.certificate_path, &self.tls.key_path) {
+                set(client, "ssl.certificate.location", path(certificate));
+                set(client, "ssl.key.location", path(key));
+            }
+        }
+        if !self.user.is_empty() {
+            set(client, "sasl.mechanism", self.sasl_mechanism);
+            set(client, "sasl.username", &self.user);
+            set(client, "sasl.password", self.password.reveal());
+        }
     }
 
     pub(crate) fn admin(&self) -> ClientConfig {

@@ -2,15 +2,21 @@
 
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
+use tidegate_credentials::Unusable;
 use tidegate_eventlog::LogError;
+
+use crate::refusal::{Refusal, renamed};
 
 /// What must be put right before the log can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("eventlog.kafka.{key}: {why}")]
     Config { key: &'static str, why: String },
-    #[error("cannot make a Kafka client: {0}")]
-    Client(KafkaError),
+    #[error("eventlog.kafka: no client can be made: {0}")]
+    Client(String),
+    /// The brokers do not let this process in, or are not those that it trusts.
+    #[error("eventlog.kafka.{key}: {why}")]
+    Refused { key: &'static str, why: String },
     /// Trying again may succeed.
     #[error("Kafka is not available ({doing}): {why}")]
     Unavailable { doing: String, why: String },
@@ -20,6 +26,24 @@ pub enum OpenError {
     Setting { topic: String, setting: &'static str, found: String, wanted: String },
     #[error("topic {topic} has {found} partitions, {wanted} are needed: their number is fixed")]
     PartitionCount { topic: String, found: usize, wanted: u16 },
+}
+
+impl OpenError {
+    pub(crate) fn client(error: KafkaError) -> Self {
+        Self::Client(renamed(&error.to_string()))
+    }
+}
+
+impl From<Refusal> for OpenError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { key: refusal.key, why: refusal.why }
+    }
+}
+
+impl From<Unusable> for OpenError {
+    fn from(setting: Unusable) -> Self {
+        Self::Config { key: setting.key, why: setting.why }
+    }
 }
 
 pub(crate) fn unavailable(what: &str, error: &KafkaError) -> LogError {

@@ -102,7 +102,7 @@ impl Fetcher {
         metrics: Metrics,
     ) -> Result<Self, OpenError> {
         let consumer = ReadConsumer::from_config_and_context(&config.reader(), Reports { part: "reader" });
-        let consumer = Arc::new(consumer.map_err(OpenError::Client)?);
+        let consumer = Arc::new(consumer.map_err(OpenError::client)?);
         let readers = PerTopic::try_new(|topic| {
             let opened = state.opened(topic);
             let c_topic = CString::new(opened.name.as_str());

@@ -14,7 +14,8 @@
 //!
 //! - `topics` makes and checks topics, `watch` keeps an eye on them,
 //! - `producer` appends, `fetch` reads, `group` joins groups and commits,
-//! - `clock` estimates the brokers' clock, `native` is the little C.
+//! - `clock` estimates the brokers' clock, `native` is the little C,
+//! - `refusal` tells which setting an error of encryption or log-in is about.
 //!
 //! Apart from that, [`KafkaTopics`] reads and writes topics of others.
 
@@ -29,6 +30,7 @@ mod native;
 mod others;
 mod per_topic;
 mod producer;
+mod refusal;
 mod topics;
 mod watch;
 mod worker;
@@ -42,7 +44,7 @@ use rdkafka::admin::AdminClient;
 use rdkafka::config::FromClientConfigAndContext;
 use tidegate_eventlog::{Appended, Bounds, ClockFn, EventLog, Fetched, LogError, Topic, wall_clock};
 
-pub use config::{Compression, Config};
+pub use config::{Compression, Config, SaslMechanism};
 pub use error::OpenError;
 pub use metrics::Metrics;
 pub use others::KafkaTopics;
@@ -88,8 +90,9 @@ impl KafkaLog {
         clock: ClockFn,
     ) -> Result<Self, OpenError> {
         config.check()?;
+        let config = config.with_password()?;
         let admin = AdminClient::from_config_and_context(&config.admin(), Reports { part: "admin" });
-        let admin = Arc::new(admin.map_err(OpenError::Client)?);
+        let admin = Arc::new(admin.map_err(OpenError::client)?);
         let opened = topics::open(&admin, &config, recorded_partitions).await?;
         let watch = Watch::start(&config, Arc::clone(&admin), opened, metrics.clone())?;
         let state = Arc::clone(watch.state());

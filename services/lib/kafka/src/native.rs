@@ -1,15 +1,19 @@
-//! What the library offers in C only: the identity of topics, and what readers
-//! have learned of a partition's bounds.
+//! What the library offers in C only: the identity of topics, what readers have
+//! learned of a partition's bounds, and what a client reports that nobody polls.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString, NulError};
+use std::ffi::{CStr, CString, NulError, c_char};
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
 use rdkafka::bindings as c;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
+
+use crate::refusal::{self, Certainty, Refusal};
 
 /// A topic as the brokers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +180,71 @@ unsafe fn read_partition(partition: *const c::rd_kafka_TopicPartitionInfo_t) -> 
         c::rd_kafka_TopicPartitionInfo_isr(partition, &mut in_sync);
         (number, PartitionDescription { has_leader, replicas, in_sync })
     }
+}
+
+/// Gives to the context what waits in the queue of a client that nobody polls,
+/// and returns what of it is about encryption or log-in. Without this the queue
+/// of such a client grows for ever while brokers are away.
+pub(crate) fn reported<C: ClientContext>(client: &Client<C>) -> Option<Refusal> {
+    let mut told: Option<Refusal> = None;
+    // SAFETY: the client lives as long as it is borrowed; the queue and each
+    // event are checked for null, owned, and read while they are.
+    unsafe {
+        let queue = Owned::new(c::rd_kafka_queue_get_main(client.native_ptr()), c::rd_kafka_queue_destroy)?;
+        while let Some(event) = Owned::new(c::rd_kafka_queue_poll(queue.ptr(), 0), c::rd_kafka_event_destroy) {
+            let new = match c::rd_kafka_event_type(event.ptr()) {
+                c::RD_KAFKA_EVENT_LOG => report_line(client, &event),
+                c::RD_KAFKA_EVENT_ERROR => report_error(client, &event),
+                _ => None,
+            };
+            let is_known = |refusal: &Refusal| refusal.certainty == Certainty::Known;
+            told = told.filter(|told| is_known(told) || new.is_none()).or(new);
+        }
+    }
+    told
+}
+
+/// # Safety
+/// The event must be alive, and a line of the log.
+unsafe fn report_line<C: ClientContext>(client: &Client<C>, event: &Owned<c::rd_kafka_event_t>) -> Option<Refusal> {
+    let (mut facility, mut line, mut level) = (ptr::null(), ptr::null(), 0);
+    // SAFETY: as promised by the caller; the texts belong to the event.
+    let (facility, line) = unsafe {
+        if c::rd_kafka_event_log(event.ptr(), &mut facility, &mut line, &mut level) != 0 {
+            return None;
+        }
+        (text(facility), text(line))
+    };
+    // Those of syslog.
+    let level = match level {
+        ..=2 => RDKafkaLogLevel::Critical,
+        3 => RDKafkaLogLevel::Error,
+        4 => RDKafkaLogLevel::Warning,
+        _ => RDKafkaLogLevel::Info,
+    };
+    client.context().log(level, &facility, &line);
+    refusal::of_line(&line)
+}
+
+/// # Safety
+/// The event must be alive, and an error.
+unsafe fn report_error<C: ClientContext>(client: &Client<C>, event: &Owned<c::rd_kafka_event_t>) -> Option<Refusal> {
+    // SAFETY: as promised by the caller; the text belongs to the event.
+    let (code, reason): (RDKafkaErrorCode, _) =
+        unsafe { (c::rd_kafka_event_error(event.ptr()).into(), text(c::rd_kafka_event_error_string(event.ptr()))) };
+    let refusal = refusal::of(Some(code), &reason);
+    client.context().error(KafkaError::Global(code), &reason);
+    refusal
+}
+
+/// # Safety
+/// `from` must be null or end with 0.
+unsafe fn text(from: *const c_char) -> String {
+    if from.is_null() {
+        return String::new();
+    }
+    // SAFETY: as promised by the caller.
+    unsafe { CStr::from_ptr(from) }.to_string_lossy().trim().to_owned()
 }
 
 /// Start and end of a partition as of the last fetch, where one was answered.

@@ -14,14 +14,14 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tidegate_eventlog::topics::{ReaderOptions, TopicError, TopicReader, TopicWriter, Topics, WriterOptions};
 
+use crate::config::SYSTEM_CA;
+use crate::context::LastRefusal;
 use crate::error::brief;
 
 /// Readers and writers of topics on any Kafka. Their `properties` are those of
 /// the library, or those of the Java clients where the two have different names
-/// for the same; what only the Java clients know is passed over.
-///
-/// Plain text only: neither SASL nor TLS is built in, and a property that asks
-/// for them is refused.
+/// for the same; what only the Java clients know is passed over. TLS takes PEM
+/// and PKCS#12 files; SASL is PLAIN and SCRAM.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KafkaTopics;
 
@@ -46,11 +46,12 @@ fn client(servers: &[String]) -> Result<ClientConfig, TopicError> {
     client.set("client.id", "tidegate");
     client.set("reconnect.backoff.max.ms", "1000");
     client.set("enable.metrics.push", "false");
+    client.set("ssl.ca.location", SYSTEM_CA);
     Ok(client)
 }
 
 /// What an error of the library means for who reads or writes `topic`.
-fn meaning(error: &KafkaError, topic: &str, size_bytes: usize) -> TopicError {
+fn meaning(error: &KafkaError, refusal: &LastRefusal, topic: &str, size_bytes: usize) -> TopicError {
     match error.rdkafka_error_code() {
         Some(Code::QueueFull) => TopicError::Overloaded,
         Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize) => {
@@ -63,6 +64,9 @@ fn meaning(error: &KafkaError, topic: &str, size_bytes: usize) -> TopicError {
             | Code::InvalidTopic
             | Code::AutoOffsetReset,
         ) => TopicError::Refused(format!("{topic}: {}", brief(error))),
-        _ => TopicError::Unavailable(format!("{topic}: {}", brief(error))),
+        _ => match refusal.get() {
+            Some(why) => TopicError::Unavailable(format!("{topic}: {}: {why}", brief(error))),
+            None => TopicError::Unavailable(format!("{topic}: {}", brief(error))),
+        },
     }
 }

@@ -162,7 +162,7 @@ impl ProducerContext for Deliveries {
 
 impl Producer {
     pub fn new(config: &Config, topic: Topic, clock: Arc<BrokerClock>, metrics: Metrics) -> Result<Self, OpenError> {
-        let inner = make(config, topic, &clock, &metrics).map_err(OpenError::Client)?;
+        let inner = make(config, topic, &clock, &metrics).map_err(OpenError::client)?;
         let (config, name) = (config.clone(), config.topic_name(topic));
         Ok(Self { config, topic, name, clock, metrics, inner: RwLock::new(Arc::new(inner)) })
     }

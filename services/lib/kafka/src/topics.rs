@@ -18,10 +18,14 @@ use crate::context::Reports;
 use crate::error::{OpenError, brief};
 use crate::native::{self, Description, Descriptions};
 use crate::per_topic::PerTopic;
+use crate::refusal::Certainty;
 
 /// For brokers that are just starting, and for a new topic to have leaders.
 const SETTLE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
+/// For brokers that have hung up as if they were asked in another way than their
+/// port wants: as long as one needs to start again, if it was that.
+const GUESS_FOR: Duration = Duration::from_secs(10);
 
 /// A topic that is as it must be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,17 +115,27 @@ async fn describe(
     names: &PerTopic<String>,
     until: Instant,
 ) -> Result<Descriptions, OpenError> {
+    let mut guess = None;
     loop {
         let (admin, names, timeout) = (Arc::clone(admin), names.clone(), config.request_timeout());
         let ask = move || {
             let names: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
-            native::describe_topics(admin.inner(), &names, timeout)
+            let described = native::describe_topics(admin.inner(), &names, timeout);
+            (described, native::reported(admin.inner()))
         };
         let unavailable = |why: String| OpenError::Unavailable { doing: "describing the topics".to_owned(), why };
         match tokio::task::spawn_blocking(ask).await {
-            Ok(Ok(described)) => return Ok(described),
-            Ok(Err(error)) if Instant::now() >= until => return Err(unavailable(error.to_string())),
-            Ok(Err(error)) => tracing::info!(%error, "waiting for the brokers"),
+            Ok((Ok(described), _)) => return Ok(described),
+            // Nobody answers, and it is not for being away.
+            Ok((Err(_), Some(refusal))) if refusal.certainty == Certainty::Known => return Err(refusal.into()),
+            Ok((Err(error), refusal)) => {
+                guess = guess.or_else(|| Some((Instant::now(), refusal?)));
+                match &guess {
+                    Some((since, guess)) if since.elapsed() >= GUESS_FOR => return Err(guess.clone().into()),
+                    _ if Instant::now() >= until => return Err(unavailable(error.to_string())),
+                    _ => tracing::info!(%error, "waiting for the brokers"),
+                }
+            }
             Err(error) => return Err(unavailable(error.to_string())),
         }
         tokio::time::sleep(PAUSE).await;

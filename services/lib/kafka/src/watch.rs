@@ -170,7 +170,9 @@ impl State {
     fn look(&self, admin: &AdminClient<Reports>, timeout: Duration) {
         let names: Vec<&str> = self.topics.iter().map(|(_, opened)| opened.name.as_str()).collect();
         let began = Instant::now();
-        match native::describe_topics(admin.inner(), &names, timeout) {
+        let described = native::describe_topics(admin.inner(), &names, timeout);
+        let refusal = native::reported(admin.inner());
+        match described {
             Ok(described) => {
                 self.compare(&described);
                 // What was read before this moment is of the topics compared.
@@ -178,7 +180,7 @@ impl State {
             }
             Err(error) => {
                 self.metrics.failed_looks.inc();
-                self.away(error.to_string());
+                self.away(refusal.map_or_else(|| error.to_string(), |refusal| refusal.why));
             }
         }
     }

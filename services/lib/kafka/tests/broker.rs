@@ -10,6 +10,8 @@ mod broker {
     pub mod reading;
     pub mod recreated;
     pub mod refused_appends;
+    pub mod secure;
     pub mod shared;
+    pub mod tls_server;
     pub mod topics;
 }

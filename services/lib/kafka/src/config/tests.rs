@@ -29,6 +29,43 @@ fn what_cannot_work_is_refused_by_name() {
     assert_eq!(refused(|config| config.delivery_timeout_ms = 0), "delivery_timeout_ms");
     assert_eq!(refused(|config| config.max_record_bytes = 10), "max_record_bytes");
     assert_eq!(refused(|config| config.queue_bytes = 1 << 20), "queue_bytes");
+    assert_eq!(refused(|config| config.user = "tidegate".to_owned()), "user");
+    assert_eq!(refused(|config| config.password_env = "KAFKA_PASSWORD".to_owned()), "user");
+    assert_eq!(refused(|config| config.tls.ca_path = Some("/ca.pem".into())), "tls.ca_path");
+}
+
+fn protocol(config: &Config) -> Option<String> {
+    config.producer().get("security.protocol").map(str::to_owned)
+}
+
+#[test]
+fn nothing_is_in_clear_that_was_meant_to_be_secure() {
+    let mut config = named();
+    assert_eq!(protocol(&config).as_deref(), Some("plaintext"));
+    config.tls.enabled = true;
+    assert_eq!(protocol(&config).as_deref(), Some("ssl"));
+    (config.user, config.password) = ("tidegate".to_owned(), Secret::new("hunter2"));
+    config.check().expect("user and password");
+    for client in [config.admin(), config.producer(), config.reader(), config.member("rollup")] {
+        assert_eq!(client.get("security.protocol"), Some("sasl_ssl"));
+        assert_eq!(client.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
+        assert_eq!(client.get("ssl.endpoint.identification.algorithm"), Some("https"));
+        client.create_native_config().expect("built with OpenSSL");
+    }
+    config.tls.enabled = false;
+    assert_eq!(protocol(&config).as_deref(), Some("sasl_plaintext"));
+}
+
+#[test]
+fn the_password_is_never_shown() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "hunter2\n").expect("written");
+    let config = Config { user: "tidegate".to_owned(), password_file: Some(file.path().to_owned()), ..named() };
+    config.check().expect("user and password");
+    let config = config.with_password().expect("it is read");
+    assert_eq!(config.password.reveal(), "hunter2");
+    let shown = format!("{config:?} {:?}", config.producer());
+    assert!(!shown.contains("hunter2"), "{shown}");
 }
 
 #[test]

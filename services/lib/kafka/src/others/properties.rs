@@ -1,5 +1,7 @@
 //! Properties as the Java clients name them, and as the library does.
 
+mod secure;
+
 use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
@@ -42,17 +44,17 @@ const PASSED_OVER: [&str; 17] = [
 /// told to the log and left out, as the Java clients do.
 ///
 /// # Errors
-/// [`TopicError::Refused`] by name, for a value that makes no sense and for
-/// encryption and authentication, which are not built in.
+/// [`TopicError::Refused`] by name, for a value that makes no sense, without
+/// quoting it.
 pub(super) fn apply(client: &mut ClientConfig, properties: &BTreeMap<String, String>) -> Result<(), TopicError> {
-    for (name, value) in properties {
-        if PASSED_OVER.contains(&name.as_str()) {
+    let secure = secure::translate(properties)?;
+    let others = properties.iter().filter(|(name, _)| !secure::is_translated(name));
+    let others = others.map(|(name, value)| (name.as_str(), renamed(name), value));
+    let secure = secure.iter().map(|(name, value)| (*name, *name, value));
+    for (name, renamed, value) in others.chain(secure) {
+        if PASSED_OVER.contains(&name) {
             continue;
         }
-        if name == "security.protocol" && !value.eq_ignore_ascii_case("plaintext") {
-            return Err(TopicError::Refused(format!("security.protocol: {value} is not built in, only PLAINTEXT is")));
-        }
-        let renamed = RENAMED.iter().find(|(java, _)| java == name).map_or(name.as_str(), |(_, ours)| ours);
         let mut alone = ClientConfig::new();
         alone.set(renamed, value);
         match alone.create_native_config() {
@@ -69,6 +71,10 @@ pub(super) fn apply(client: &mut ClientConfig, properties: &BTreeMap<String, Str
         }
     }
     Ok(())
+}
+
+fn renamed(name: &str) -> &str {
+    RENAMED.iter().find(|(java, _)| *java == name).map_or(name, |(_, ours)| ours)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tidegate_eventlog::topics::{Message, ReaderOptions, Start, TopicError, TopicReader};
 
 use super::{client, meaning, properties};
-use crate::context::Reports;
+use crate::context::{LastRefusal, Reports};
 use crate::error::is_of_former_member;
 
 type Place = (Arc<str>, i32);
@@ -38,6 +38,7 @@ struct Membership {
     /// The offset that comes next in each partition that was given out since
     /// the last commit.
     given_out: Mutex<HashMap<Place, u64>>,
+    refusal: LastRefusal,
 }
 
 impl ClientContext for Membership {
@@ -46,6 +47,7 @@ impl ClientContext for Membership {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.refusal.heed(&error, reason);
         Reports { part: "topic reader" }.error(&error, reason);
     }
 }
@@ -87,7 +89,8 @@ impl Reader {
                 Start::Nowhere => "error",
             },
         );
-        let membership = Membership { group: options.group, given_out: Mutex::default() };
+        let membership =
+            Membership { group: options.group, given_out: Mutex::default(), refusal: LastRefusal::default() };
         let refused = |error: KafkaError| TopicError::Refused(error.to_string());
         let consumer = StreamConsumer::from_config_and_context(&config, membership).map_err(refused)?;
         let names: Vec<&str> = options.topics.iter().map(String::as_str).collect();
@@ -138,18 +141,20 @@ impl Reader {
 #[async_trait]
 impl TopicReader for Reader {
     async fn poll(&mut self, max_wait: Duration) -> Result<Vec<Message>, TopicError> {
-        let trouble = |error: KafkaError| Err(meaning(&error, "reading", 0));
+        let consumer = Arc::clone(&self.consumer);
+        let refusal = &consumer.client().context().refusal;
+        let trouble = |error: KafkaError| Err(meaning(&error, refusal, "reading", 0));
         if let Some(error) = self.trouble.take() {
             return trouble(error);
         }
         let mut messages = Vec::new();
-        let consumer = Arc::clone(&self.consumer);
         // Nothing is awaited once a record is taken.
         match tokio::time::timeout(max_wait, consumer.recv()).await {
             Err(_) => return Ok(messages),
             Ok(Err(error)) => return trouble(error),
             Ok(Ok(message)) => messages.extend(self.take(&message)),
         }
+        refusal.forget();
         self.drain(&mut messages);
         Ok(messages)
     }
@@ -170,7 +175,7 @@ impl TopicReader for Reader {
         });
         let failed = match committed.await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => meaning(&error, "committing", 0),
+            Ok(Err(error)) => meaning(&error, &self.consumer.client().context().refusal, "committing", 0),
             Err(_) => TopicError::Unavailable("the reader is closed".to_owned()),
         };
         // For the next try; what was given out meanwhile is further on.

@@ -12,12 +12,13 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use tidegate_eventlog::topics::{Outgoing, TopicError, TopicWriter, WriterOptions};
 
 use super::{client, meaning, properties};
-use crate::context::Reports;
+use crate::context::{LastRefusal, Reports, Witness};
 
-type Inner = FutureProducer<Reports>;
+type Inner = FutureProducer<Witness>;
 
 pub(super) struct Writer {
     config: ClientConfig,
+    refusal: LastRefusal,
     /// Its number rises when one takes the place of another.
     inner: Mutex<(u64, Arc<Inner>)>,
 }
@@ -33,8 +34,9 @@ impl Writer {
         // A topic that was just made may not be known everywhere.
         config.set("topic.metadata.propagation.max.ms", "10000");
         properties::apply(&mut config, &options.properties)?;
-        let inner = make(&config).map_err(|error| TopicError::Refused(error.to_string()))?;
-        Ok(Self { config, inner: Mutex::new((0, Arc::new(inner))) })
+        let refusal = LastRefusal::default();
+        let inner = make(&config, &refusal).map_err(|error| TopicError::Refused(error.to_string()))?;
+        Ok(Self { config, refusal, inner: Mutex::new((0, Arc::new(inner))) })
     }
 
     /// After a fatal error a producer sends nothing any more.
@@ -43,7 +45,7 @@ impl Writer {
         if place.0 != broken {
             return;
         }
-        match make(&self.config) {
+        match make(&self.config, &self.refusal) {
             Ok(fresh) => {
                 tracing::warn!("a producer has failed and begins anew");
                 let (_, broken) = std::mem::replace(&mut *place, (broken + 1, Arc::new(fresh)));
@@ -58,7 +60,7 @@ impl Writer {
         if error.rdkafka_error_code() == Some(Code::Fatal) {
             self.replace(number);
         }
-        meaning(error, topic, size_bytes)
+        meaning(error, &self.refusal, topic, size_bytes)
     }
 }
 
@@ -90,10 +92,14 @@ impl TopicWriter for Writer {
             };
             failure.get_or_insert(failed);
         }
+        if failure.is_none() {
+            self.refusal.forget();
+        }
         failure.map_or(Ok(()), Err)
     }
 }
 
-fn make(config: &ClientConfig) -> KafkaResult<Inner> {
-    Inner::from_config_and_context(config, Reports { part: "topic writer" })
+fn make(config: &ClientConfig, refusal: &LastRefusal) -> KafkaResult<Inner> {
+    let context = Witness { reports: Reports { part: "topic writer" }, refusal: refusal.clone() };
+    Inner::from_config_and_context(config, context)
 }

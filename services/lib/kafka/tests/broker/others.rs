@@ -17,8 +17,17 @@ use tidegate_testkit::stack;
 use super::own_broker::OwnBrokers;
 use super::shared::PATIENCE;
 
-struct Kafka {
-    brokers: Vec<String>,
+pub struct Kafka {
+    pub brokers: Vec<String>,
+}
+
+impl Kafka {
+    /// A topic that nobody else has.
+    pub async fn topic(&self) -> String {
+        let topic = self.unique_name();
+        self.create(&topic, 1).await;
+        topic
+    }
 }
 
 #[async_trait]
@@ -63,8 +72,7 @@ async fn a_broker_that_comes_back_is_read_from_and_written_to() {
     }
     let own = OwnBrokers::start(1);
     let kafka = Kafka { brokers: own.addresses() };
-    let topic = kafka.unique_name();
-    kafka.create(&topic, 1).await;
+    let topic = kafka.topic().await;
     let mut options = writer(&kafka.brokers);
     options.properties.insert("delivery.timeout.ms".to_owned(), "2000".to_owned());
     let writer = KafkaTopics.writer(options).await.expect("a writer");
