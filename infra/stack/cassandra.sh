@@ -40,6 +40,23 @@ hints_directory: $dir/hints
 saved_caches_directory: $dir/saved_caches
 cdc_raw_directory: $dir/cdc_raw
 YAML
+    if [[ -n ${STACK_CASSANDRA_SECURE:-} ]]; then cassandra_secure_yaml; fi
+}
+
+# Clients come over TLS only, show a certificate and log in, first as Cassandra's own user `cassandra`.
+cassandra_secure_yaml() {
+    cat <<YAML
+authenticator:
+  class_name: PasswordAuthenticator
+client_encryption_options:
+  enabled: true
+  optional: false
+  require_client_auth: true
+  ssl_context_factory:
+    class_name: org.apache.cassandra.security.PEMBasedSslContextFactory
+  keystore: $STACK_TLS/server.pem
+  truststore: $STACK_TLS/ca.pem
+YAML
 }
 
 cassandra_seed() { echo "$(cassandra_host "$1"):$(cassandra_storage_port)"; }

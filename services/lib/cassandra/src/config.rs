@@ -1,11 +1,13 @@
 //! Section `store.cassandra` of the configuration.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
+use tidegate_credentials::{Password, Secret, TlsConfig};
 
 use crate::error::OpenError;
-use crate::secret::Secret;
 
-/// Without TLS; nodes must be in a network that is trusted.
+/// Without `tls` and `user` nodes must be in a network that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -19,7 +21,15 @@ pub struct Config {
     pub consistency: Consistency,
     /// Empty: no log-in.
     pub user: String,
+    /// Here, or better in one of the next two.
     pub password: Secret,
+    /// A file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// The variable of the environment that holds the password.
+    pub password_env: String,
+    pub tls: TlsConfig,
+    /// The name that the certificates of all nodes have; empty: each has its node's address.
+    pub certificate_name: String,
     /// Writes under way at once, in this process; as many reads beside them.
     pub concurrency: usize,
     pub connect_timeout_ms: u64,
@@ -63,6 +73,10 @@ impl Default for Config {
             consistency: Consistency::LocalQuorum,
             user: String::new(),
             password: Secret::default(),
+            password_file: None,
+            password_env: String::new(),
+            tls: TlsConfig::default(),
+            certificate_name: String::new(),
             concurrency: 256,
             connect_timeout_ms: 5_000,
             request_timeout_ms: 5_000,
@@ -95,7 +109,12 @@ impl Config {
         if self.datacenter.contains('\'') {
             return wrong("datacenter", "no quotes");
         }
-        if self.user.is_empty() != self.password.is_empty() {
+        self.tls.check()?;
+        if !self.certificate_name.is_empty() && !self.tls.enabled {
+            return wrong("certificate_name", "it is of no use without tls.enabled: true");
+        }
+        self.password_source().check()?;
+        if self.user.is_empty() == self.password_source().is_given() {
             return wrong("user", "user and password go together");
         }
         let positive = [
@@ -109,6 +128,10 @@ impl Config {
             Some((key, _)) => wrong(key, "must be more than 0"),
             None => Ok(()),
         }
+    }
+
+    pub(crate) fn password_source(&self) -> Password<'_> {
+        Password { value: &self.password, file: self.password_file.as_deref(), variable: &self.password_env }
     }
 }
 

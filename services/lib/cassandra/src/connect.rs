@@ -11,7 +11,8 @@ use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::{Consistency as Level, SerialConsistency};
 
 use crate::config::{Config, Consistency};
-use crate::error::OpenError;
+use crate::error::{OpenError, refusal};
+use crate::tls;
 
 /// A session without a keyspace.
 pub(crate) async fn connect(config: &Config) -> Result<Session, OpenError> {
@@ -37,12 +38,16 @@ pub(crate) async fn connect(config: &Config) -> Result<Session, OpenError> {
         .known_nodes(&config.contact_points)
         .connection_timeout(Duration::from_millis(config.connect_timeout_ms))
         .default_execution_profile_handle(profile.build().into_handle())
-        .tcp_nodelay(true);
+        .tcp_nodelay(true)
+        .tls_context(tls::context(config)?);
     if !config.user.is_empty() {
-        builder = builder.user(config.user.clone(), config.password.reveal());
+        let password = config.password_source().read(|name| std::env::var_os(name))?;
+        if !config.tls.enabled {
+            tracing::warn!("store.cassandra: the password is sent in clear; tls.enabled: true keeps it secret");
+        }
+        builder = builder.user(config.user.clone(), password.reveal());
     }
-    let session = builder.build().await;
-    session.map_err(|source| OpenError::Connect { points: config.contact_points.join(", "), source: Box::new(source) })
+    builder.build().await.map_err(|source| refusal(config, source))
 }
 
 pub(crate) async fn use_keyspace(session: &Session, keyspace: &str) -> Result<(), OpenError> {

@@ -16,12 +16,12 @@ mod metrics;
 mod migrate;
 mod retention;
 mod rows;
-mod secret;
 mod seen;
 mod series;
 mod sightings;
 mod state;
 mod store;
+mod tls;
 mod versions;
 
 pub use config::{Config, Consistency, Retention};
@@ -31,5 +31,4 @@ pub use metrics::Metrics;
 #[doc(hidden)]
 pub use migrate::migrate_by;
 pub use migrate::{Migrated, migrate};
-pub use secret::Secret;
 pub use store::CassandraStore;

@@ -5,6 +5,7 @@ mod server {
     mod migrations;
     mod outage;
     mod rows;
+    mod secure;
     mod shared;
     mod state;
 }

@@ -8,12 +8,18 @@ fn valid() -> Config {
 fn what_cannot_work_is_named() {
     valid().check().expect("valid");
     type Break = fn(&mut Config);
-    let broken: [(&str, Break); 7] = [
+    let broken: [(&str, Break); 11] = [
         ("contact_points", |config| config.contact_points = vec![" ".to_owned()]),
         ("keyspace", |config| config.keyspace = "Metrics; DROP".to_owned()),
         ("keyspace", |config| config.keyspace = "9lives".to_owned()),
         ("datacenter", |config| config.datacenter = "a'b".to_owned()),
         ("user", |config| config.user = "tidegate".to_owned()),
+        ("user", |config| config.password_env = "CASSANDRA_PASSWORD".to_owned()),
+        ("password", |config| {
+            (config.password, config.password_env) = (Secret::new("hunter2"), "CASSANDRA_PASSWORD".to_owned());
+        }),
+        ("tls.ca_path", |config| config.tls.ca_path = Some("/ca.pem".into())),
+        ("certificate_name", |config| config.certificate_name = "cassandra.example".to_owned()),
         ("concurrency", |config| config.concurrency = 0),
         ("retention.rows_5s_days", |config| config.retention.rows_5s_days = 0),
     ];
