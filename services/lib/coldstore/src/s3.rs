@@ -2,9 +2,9 @@
 //! `If-Match` and `If-None-Match` on a put.
 
 mod client;
-mod secret;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +18,15 @@ use crate::conditional::StorePut;
 use crate::{Archive, ArchiveError};
 
 use client::{Connector, Transport};
-pub use secret::Secret;
+pub use tidegate_credentials::Secret;
 
 /// Where the archive is and how long its answers are waited for. What is not
-/// given comes from the usual variables: `AWS_ACCESS_KEY_ID`,
-/// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`,
-/// `AWS_ENDPOINT_URL`; without keys, from the machine's own role.
+/// given comes from the usual variables: `AWS_REGION`, `AWS_ENDPOINT_URL`. So do
+/// credentials, from the first of: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`
+/// and `AWS_SESSION_TOKEN`; the role of a web identity
+/// (`AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN`); that of a container
+/// (`AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`, `_FULL_URI`); the machine's own,
+/// from its metadata service. Those of a role are renewed before they expire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct S3Config {
@@ -38,6 +41,8 @@ pub struct S3Config {
     pub prefix: String,
     pub access_key_id: Option<String>,
     pub secret_access_key: Option<Secret>,
+    /// PEM: who vouches for the endpoint; without it those whom the system trusts.
+    pub ca_path: Option<PathBuf>,
     /// Talk to the endpoint in the clear. Not needed on this machine's own
     /// loopback addresses.
     pub allow_http: bool,
@@ -58,6 +63,7 @@ impl Default for S3Config {
             prefix: String::new(),
             access_key_id: None,
             secret_access_key: None,
+            ca_path: None,
             allow_http: false,
             connect_timeout_ms: 5_000,
             request_timeout_ms: 30_000,
@@ -84,6 +90,8 @@ pub enum S3Error {
     Prefix(String),
     #[error("the system's certificates cannot be read: {0}")]
     Certificates(#[source] std::io::Error),
+    #[error("archive.s3.ca_path: {}: {why}", path.display())]
+    Ca { path: PathBuf, why: String },
     #[error("archive.s3: {0}")]
     Store(#[from] object_store::Error),
 }
@@ -137,6 +145,11 @@ pub async fn create_bucket(config: &S3Config) -> Result<(), S3Error> {
 /// # Errors
 /// As [`Archive::s3`].
 pub fn connect(config: &S3Config) -> Result<AmazonS3, S3Error> {
+    connect_with(config, AmazonS3Builder::from_env())
+}
+
+/// `environment` holds what the configuration does not give.
+fn connect_with(config: &S3Config, environment: AmazonS3Builder) -> Result<AmazonS3, S3Error> {
     if config.bucket.is_empty() {
         return Err(S3Error::NoBucket);
     }
@@ -147,7 +160,6 @@ pub fn connect(config: &S3Config) -> Result<AmazonS3, S3Error> {
             return Err(S3Error::Zero(name));
         }
     }
-    let environment = AmazonS3Builder::from_env();
     let value = |key| environment.get_config_value(&key);
     let region = config.region.clone().or_else(|| value(AmazonS3ConfigKey::Region));
     let endpoint = config.endpoint.clone().or_else(|| value(AmazonS3ConfigKey::Endpoint));
@@ -165,7 +177,8 @@ pub fn connect(config: &S3Config) -> Result<AmazonS3, S3Error> {
         builder = builder.with_endpoint(endpoint);
     }
     let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-    let connector = Connector::new(transport, connect_timeout, Duration::from_millis(config.request_timeout_ms));
+    let request_timeout = Duration::from_millis(config.request_timeout_ms);
+    let connector = Connector::new(transport, config.ca_path.as_deref(), connect_timeout, request_timeout)?;
     let store = builder
         .with_region(region.unwrap_or_else(|| "us-east-1".to_owned()))
         .with_bucket_name(&config.bucket)
@@ -181,7 +194,7 @@ pub fn connect(config: &S3Config) -> Result<AmazonS3, S3Error> {
             max_retries: config.max_retries,
             retry_timeout: Duration::from_millis(config.retry_timeout_ms),
         })
-        .with_http_connector(connector.map_err(S3Error::Certificates)?)
+        .with_http_connector(connector)
         .build()?;
     Ok(store)
 }

@@ -3,6 +3,8 @@
 
 use std::error::Error as _;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +17,13 @@ use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpService,
 };
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout_at};
+
+use super::S3Error;
 
 /// Added to an exchange's time for each MiB of a body, so that a large object
 /// is not cut off on a slow line.
@@ -31,7 +39,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     Plain,
-    /// Checked against the certificates that the system trusts.
+    /// But for the machine's own metadata service, which knows none.
     Tls,
 }
 
@@ -48,7 +56,13 @@ pub struct Connector {
 }
 
 impl Connector {
-    pub fn new(transport: Transport, connect_timeout: Duration, request_timeout: Duration) -> io::Result<Self> {
+    /// `ca_path` says whom TLS trusts; without it the system does.
+    pub fn new(
+        transport: Transport,
+        ca_path: Option<&Path>,
+        connect_timeout: Duration,
+        request_timeout: Duration,
+    ) -> Result<Self, S3Error> {
         let mut tcp = TcpConnector::new();
         tcp.enforce_http(transport == Transport::Plain);
         tcp.set_nodelay(true);
@@ -59,7 +73,12 @@ impl Connector {
             Transport::Plain => Inner::Plain(client.build(tcp)),
             Transport::Tls => {
                 let provider = rustls::crypto::ring::default_provider();
-                let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
+                let tls = match ca_path {
+                    Some(path) => HttpsConnectorBuilder::new().with_tls_config(trusting(path, provider)?),
+                    None => HttpsConnectorBuilder::new()
+                        .with_provider_and_native_roots(provider)
+                        .map_err(S3Error::Certificates)?,
+                };
                 Inner::Tls(client.build(tls.https_or_http().enable_http1().wrap_connector(tcp)))
             }
         };
@@ -72,6 +91,22 @@ impl Connector {
             Inner::Tls(client) => client.request(request),
         }
     }
+}
+
+/// Those of a file, and nobody else.
+fn trusting(path: &Path, provider: CryptoProvider) -> Result<ClientConfig, S3Error> {
+    let failed = |why: String| S3Error::Ca { path: path.to_owned(), why };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))? {
+        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(failed("it holds no certificate".to_owned()));
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(provider)).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| failed(error.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 impl HttpConnector for Connector {
