@@ -7,6 +7,7 @@ pub mod conformance;
 pub mod memory;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub enum Start {
     Nowhere,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ReaderOptions {
     /// `host:port` of some servers.
     pub servers: Vec<String>,
@@ -58,16 +59,39 @@ pub struct ReaderOptions {
     pub start: Start,
     /// Given out by one poll at most; at least 1.
     pub max_records: usize,
-    /// More, by the adapter's own names.
+    /// More, by the adapter's own names; passwords may be among them.
     pub properties: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WriterOptions {
     /// `host:port` of some servers.
     pub servers: Vec<String>,
-    /// More, by the adapter's own names.
+    /// More, by the adapter's own names; passwords may be among them.
     pub properties: BTreeMap<String, String>,
+}
+
+/// Of the properties only the names.
+impl fmt::Debug for ReaderOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { servers, group, topics, start, max_records, properties } = self;
+        f.debug_struct("ReaderOptions")
+            .field("servers", servers)
+            .field("group", group)
+            .field("topics", topics)
+            .field("start", start)
+            .field("max_records", max_records)
+            .field("properties", &properties.keys())
+            .finish()
+    }
+}
+
+/// As of [`ReaderOptions`].
+impl fmt::Debug for WriterOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { servers, properties } = self;
+        f.debug_struct("WriterOptions").field("servers", servers).field("properties", &properties.keys()).finish()
+    }
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
@@ -132,3 +156,6 @@ pub trait TopicWriter: Send + Sync + 'static {
     /// The first one of any record.
     async fn write(&self, topic: &str, records: Vec<Outgoing>) -> Result<(), TopicError>;
 }
+
+#[cfg(test)]
+mod tests;
