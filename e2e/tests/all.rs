@@ -19,6 +19,8 @@ mod disk_full;
 mod fleet;
 #[path = "all/host.rs"]
 mod host;
+#[path = "all/isolation.rs"]
+mod isolation;
 #[path = "all/limits.rs"]
 mod limits;
 #[path = "all/otlp_kinds.rs"]
