@@ -97,12 +97,21 @@ async fn what_other_bodies_leave_no_room_for_is_refused_until_they_are_gone() ->
         .set("gateway.max_received_bytes", limit)
         // However slow the machine is, the body below stays.
         .set("http.limits.body_timeout_seconds", 600)
+        .set("gateway.body_timeout_ms", 600_000)
         .start()
         .await?;
     let mut greedy = TcpStream::connect(("127.0.0.1", server.http_port())).await?;
     let head = format!("POST /metrics HTTP/1.1\r\nhost: localhost\r\ncontent-length: {limit}\r\n\r\n");
     greedy.write_all(head.as_bytes()).await?;
     greedy.write_all(&vec![b' '; limit - 1]).await?;
+    // Else a push that comes first could leave no room for this one.
+    let api = server.api();
+    tidegate_testkit::eventually("the body has arrived", LIMIT, DROP_EVERY, async || {
+        let metrics = api.get("/metrics").await?.1;
+        let received = metrics.lines().find_map(|line| line.strip_prefix("tidegate_gateway_received_bytes "));
+        Ok((received.context("no such metric")?.parse::<usize>()? == limit - 1).then_some(()))
+    })
+    .await?;
     let batch = |name: &str| -> PushRequest {
         let label = "x".repeat(4_000);
         let series = (0..20).map(|n| {
