@@ -121,7 +121,9 @@ const scenarios = {
     const to = Math.floor(Date.now() / 1_000);
     await explore(['node_load1', 'count(many)'], `&from=${to - 60}&to=${to}&zone=utc`);
     await chart();
-    assert.equal(await page.getByLabel('to', { exact: true }).inputValue(), new Date(to * 1_000).toISOString().slice(0, 19));
+    // At a full minute the field leaves the seconds out.
+    const shown = await page.getByLabel('to', { exact: true }).inputValue();
+    assert.equal(Date.parse(`${shown}Z`), to * 1_000);
     assert.equal(await page.locator('.chart').count(), 2);
     await state('still');
     const box = await plotBox('.chart');
