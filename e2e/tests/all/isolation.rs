@@ -446,8 +446,8 @@ async fn tenants_neither_see_nor_change_what_is_of_another() -> anyhow::Result<(
     // Each kind of answer holds one's own, so the other's would have been seen in it.
     let all = Selector::Pattern("{__name__!=\"\"}");
     for route in [Route::Query, Route::QueryRange, Route::Series, Route::Labels, Route::Values("job")] {
-        for tenant in 0..2 {
-            ensure!(site.ask(tenant, route, all).await?, "{route:?} shows {} nothing", TENANTS[tenant]);
+        for (tenant, name) in TENANTS.iter().enumerate() {
+            ensure!(site.ask(tenant, route, all).await?, "{route:?} shows {name} nothing");
         }
     }
     for tenant in 0..2 {
