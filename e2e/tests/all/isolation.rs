@@ -21,6 +21,8 @@ use crate::support::SEEN_LIMIT;
 
 const PAUSE: Duration = Duration::from_millis(200);
 const CASES: u32 = 4;
+/// Series that are pushed together: enough that both tenants have some in the same partition.
+const TWINS: usize = 24;
 const TENANTS: [&str; 2] = ["yaaa", "ybbb"];
 /// In names and values of all that is a tenant's alone.
 const MARKS: [&str; 2] = ["xaaa", "xbbb"];
@@ -177,22 +179,26 @@ struct Site {
 }
 
 impl Site {
-    fn series(&self, tenant: usize, by: By, what: What) -> Series {
+    fn series(&self, tenant: usize, by: By, what: What) -> Vec<Series> {
         let (mark, kind) = (MARKS[tenant], format!("{by:?}"));
         match what {
-            What::Twin(number) => Series::new("twin", &[("kind", &kind), ("number", &number.to_string())])
-                .at(self.begun_ms + i64::from(number), 1.0),
+            What::Twin(number) => (0..TWINS)
+                .map(|part| {
+                    let labels = [("kind", &*kind), ("number", &number.to_string()), ("part", &part.to_string())];
+                    Series::new("twin", &labels).at(self.begun_ms + i64::from(number), 1.0)
+                })
+                .collect(),
             What::Own => {
                 let labels = [("job", mark), (mark, mark), ("instance", mark)];
-                Series::new(&format!("{mark}_total"), &labels).at(now_ms(), 2.0)
+                vec![Series::new(&format!("{mark}_total"), &labels).at(now_ms(), 2.0)]
             }
-            What::Shared => Series::new("shared", &[("kind", "both")]).at(now_ms(), own_value(tenant)),
+            What::Shared => vec![Series::new("shared", &[("kind", "both")]).at(now_ms(), own_value(tenant))],
         }
     }
 
     /// Whether it was taken; what was refused was because the tenant is another.
     async fn push(&self, tenant: usize, by: By, what: What, header: Option<&str>) -> anyhow::Result<bool> {
-        let series = [self.series(tenant, by, what)];
+        let series = self.series(tenant, by, what);
         if matches!(by, By::Native | By::OtlpGrpc) {
             return match self.call(tenant, by, what, &series, header).await {
                 Ok(()) => Ok(true),
@@ -350,9 +356,9 @@ impl Site {
             (pushed.twins[tenant].clone(), pushed.shared[tenant])
         };
         let expected: BTreeMap<(String, String), String> =
-            twins.iter().map(|(by, number)| ((format!("{by:?}"), number.to_string()), "1".to_owned())).collect();
+            twins.iter().map(|(by, number)| ((format!("{by:?}"), number.to_string()), TWINS.to_string())).collect();
         let label = |labels: &BTreeMap<String, String>, name: &str| labels.get(name).cloned().unwrap_or_default();
-        let counted = self.query(tenant, "count_over_time(twin[1h])").await?;
+        let counted = self.query(tenant, "sum by (kind, number) (count_over_time(twin[1h]))").await?;
         let counted: BTreeMap<_, _> =
             counted.into_iter().map(|(of, count)| ((label(&of, "kind"), label(&of, "number")), count)).collect();
         ensure!(counted == expected, "{}: {counted:?}, not {expected:?}", TENANTS[tenant]);
