@@ -262,7 +262,8 @@ impl Site {
         }
         // Of both tenants the same session and sequence; of what differs each time another.
         let (session, sequence) = match what {
-            What::Twin(number) => ([7; 16], u64::from(number) + 1),
+            // Sequences of a session rise, so each number has a session.
+            What::Twin(number) => ([number + 7; 16], 1),
             What::Own | What::Shared => (now_ms().to_be_bytes().repeat(2).try_into().unwrap_or([1; 16]), 1),
         };
         let mut batch = push::request(session, sequence, "agent", series);
