@@ -38,7 +38,7 @@ pub use config::LogConfig;
 use files::Files;
 use partition::{Partition, Reading};
 use retention::Retention;
-use writer::{Request, Writer};
+use writer::Writer;
 
 use crate::engine::{Engine, EngineError};
 use crate::folder::{self, FolderError};
@@ -202,7 +202,7 @@ impl EventLog for EmbeddedLog {
             return Err(LogError::Overloaded);
         }
         let (answer, answered) = oneshot::channel();
-        writer.send(Request { records, answer })?;
+        writer.send(records, answer)?;
         tokio::select! {
             biased;
             answered = answered => answered.unwrap_or_else(|_| Err(closed())),

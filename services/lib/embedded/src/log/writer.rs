@@ -21,14 +21,34 @@ const GROUP_BYTES: usize = 16 << 20;
 type Answer = oneshot::Sender<Result<Vec<Appended>, LogError>>;
 
 /// An append that waits to be written.
-pub(super) struct Request {
-    pub records: Vec<(u16, Bytes)>,
-    pub answer: Answer,
+struct Request {
+    records: Vec<(u16, Bytes)>,
+    caller: Caller,
 }
 
-impl Request {
-    fn size_bytes(&self) -> usize {
-        self.records.iter().map(|(_, payload)| payload.len()).sum()
+/// Who waits for an append, and the bytes of the queue that it takes.
+struct Caller {
+    answer: Answer,
+    place: Place,
+}
+
+impl Caller {
+    /// The place is free before the answer is out: who has it may append again.
+    fn answer(self, result: Result<Vec<Appended>, LogError>) {
+        drop(self.place);
+        // Who does not wait any more has no use for the answer.
+        let _ = self.answer.send(result);
+    }
+}
+
+struct Place {
+    queued_bytes: Arc<AtomicUsize>,
+    size_bytes: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.queued_bytes.fetch_sub(self.size_bytes, Ordering::Relaxed);
     }
 }
 
@@ -43,36 +63,31 @@ impl Writer {
     pub fn start(shared: Arc<Shared>) -> Result<Self, LogError> {
         let (requests, queue) = sync_channel(shared.config.queue_appends.max(1));
         let max_queued_bytes = shared.config.queue_bytes;
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let queued = Arc::clone(&queued_bytes);
         let thread = std::thread::Builder::new()
             .name(format!("{}-log", shared.topic.name()))
-            .spawn(move || run(&shared, &queue, &queued))
+            .spawn(move || run(&shared, &queue))
             .map_err(|error| LogError::Unavailable(format!("the log's writer: {error}")))?;
         Ok(Self {
             requests: Mutex::new(Some(requests)),
-            queued_bytes,
+            queued_bytes: Arc::default(),
             max_queued_bytes,
             thread: Mutex::new(Some(thread)),
         })
     }
 
-    /// Queues the request; never waits.
-    pub fn send(&self, request: Request) -> Result<(), LogError> {
+    /// Queues the records; never waits.
+    pub fn send(&self, records: Vec<(u16, Bytes)>, answer: Answer) -> Result<(), LogError> {
         let Some(requests) = self.requests.lock().clone() else { return Err(closed()) };
-        let size_bytes = request.size_bytes();
+        let size_bytes = records.iter().map(|(_, payload)| payload.len()).sum();
         let queued = self.queued_bytes.fetch_add(size_bytes, Ordering::Relaxed);
+        let place = Place { queued_bytes: Arc::clone(&self.queued_bytes), size_bytes };
         // One append always fits, whatever its size.
-        let sent = if queued > 0 && queued + size_bytes > self.max_queued_bytes {
-            Err(LogError::Overloaded)
-        } else {
-            requests.try_send(request).map_err(|error| match error {
-                TrySendError::Full(_) => LogError::Overloaded,
-                TrySendError::Disconnected(_) => closed(),
-            })
-        };
-        sent.inspect_err(|_| {
-            self.queued_bytes.fetch_sub(size_bytes, Ordering::Relaxed);
+        if queued > 0 && queued + size_bytes > self.max_queued_bytes {
+            return Err(LogError::Overloaded);
+        }
+        requests.try_send(Request { records, caller: Caller { answer, place } }).map_err(|error| match error {
+            TrySendError::Full(_) => LogError::Overloaded,
+            TrySendError::Disconnected(_) => closed(),
         })
     }
 
@@ -87,19 +102,18 @@ impl Writer {
     }
 }
 
-fn run(shared: &Shared, queue: &Receiver<Request>, queued_bytes: &AtomicUsize) {
+fn run(shared: &Shared, queue: &Receiver<Request>) {
     let mut ends = Ends::Known;
     while let Ok(first) = queue.recv() {
-        let mut size_bytes = first.size_bytes();
+        let mut size_bytes = first.caller.place.size_bytes;
         let mut group = vec![first];
         while size_bytes < GROUP_BYTES
             && let Ok(next) = queue.try_recv()
         {
-            size_bytes += next.size_bytes();
+            size_bytes += next.caller.place.size_bytes;
             group.push(next);
         }
         ends = write(shared, group, ends);
-        queued_bytes.fetch_sub(size_bytes, Ordering::Relaxed);
     }
 }
 
@@ -113,7 +127,7 @@ enum Ends {
 
 /// Where each append's records are in a group's.
 struct Pending {
-    answer: Answer,
+    caller: Caller,
     records: std::ops::Range<usize>,
 }
 
@@ -123,7 +137,7 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
     {
         let error = LogError::from(error);
         for request in group {
-            let _ = request.answer.send(Err(error.clone()));
+            request.caller.answer(Err(error.clone()));
         }
         return Ends::Uncertain;
     }
@@ -131,7 +145,7 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
     let mut ends: HashMap<u16, u64> = HashMap::new();
     let mut records: Vec<NewRecord> = Vec::new();
     let mut pending = Vec::with_capacity(group.len());
-    for Request { records: appended, answer } in group {
+    for Request { records: appended, caller } in group {
         let first = records.len();
         for (partition, payload) in appended {
             let Ok(state) = shared.partition(partition) else { continue };
@@ -140,7 +154,7 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
             *end += 1;
             records.push(NewRecord { partition, record });
         }
-        pending.push(Pending { answer, records: first..records.len() });
+        pending.push(Pending { caller, records: first..records.len() });
     }
     match shared.engine.write(|files| files.append(records.iter())) {
         Ok(()) => {
@@ -153,8 +167,7 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
                 .collect();
             publish(shared, records);
             for (pending, appended) in pending.into_iter().zip(answers) {
-                // Who does not wait any more has no use for the answer.
-                let _ = pending.answer.send(Ok(appended));
+                pending.caller.answer(Ok(appended));
             }
             Ends::Known
         }
@@ -162,7 +175,7 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
             let error = LogError::from(error);
             tracing::error!(%error, records = records.len(), "an append failed");
             for pending in pending {
-                let _ = pending.answer.send(Err(error.clone()));
+                pending.caller.answer(Err(error.clone()));
             }
             Ends::Uncertain
         }
