@@ -5,7 +5,8 @@ use std::thread;
 
 use tidegate_promql::{Job, Workers};
 
-/// A thread a part, which ends with it; the calling one among them.
+/// A thread a part, which ends with it; the calling one among them. Asks the
+/// system how many cores there are.
 pub(crate) fn workers() -> Workers {
     Workers::new(thread::available_parallelism().map_or(1, NonZero::get), run_all)
 }

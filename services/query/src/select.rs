@@ -15,13 +15,14 @@ use tidegate_model::time::{
     DAY_MS, HOUR_MS, day_of, hour_of, hour_start_ms, minute_of, minute_start_ms, window_start_ms,
 };
 use tidegate_model::{METRIC_NAME, MetricId, Row, TenantId, Window};
-use tidegate_promql::{Expr, MatchOp, Matcher, Range as Times, Selection, SeriesData, SeriesSource, SourceError};
+use tidegate_promql::{
+    Expr, MatchOp, Matcher, Range as Times, Selection, SeriesData, SeriesSource, SourceError, Workers,
+};
 use tidegate_runtime::{Exhausted, Reservation};
 use tokio::time::Instant;
 
 use crate::WINDOW_BYTES;
 use crate::archived::{self, Archived};
-use crate::cores;
 use crate::error::Error;
 use crate::explain::{Explained, Read};
 use crate::fragments::{Fragment, merge};
@@ -95,6 +96,7 @@ pub(crate) struct Loader<'a> {
     pub tail: &'a Arc<Tail>,
     pub held: &'a HeldHours,
     pub hours: &'a HourCache,
+    pub workers: &'a Workers,
     /// Shards of the store.
     pub partitions: u16,
     pub now_ms: i64,
@@ -164,8 +166,9 @@ impl Loader<'_> {
         }
         let gathered = gathered.into_series();
         let windows: usize = gathered.iter().map(|(_, gathered)| gathered.size()).sum();
+        let workers = self.workers.clone();
         let join = move || {
-            let joined = cores::workers().map(gathered, windows, |(labels, gathered)| {
+            let joined = workers.map(gathered, windows, |(labels, gathered)| {
                 Arc::new(SeriesData { labels, windows: gathered.joined() })
             });
             Ok(joined.into_iter().filter(|series| !series.windows.is_empty()).collect())

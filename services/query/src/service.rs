@@ -13,7 +13,7 @@ use tidegate_eventlog::{EventLog, Topic};
 use tidegate_hotstore::HotStore;
 use tidegate_model::TenantId;
 use tidegate_model::time::{HOUR_MS, WINDOW_MS, hour_of};
-use tidegate_promql::{EvalError, Evaluated, Expr, Limits, Range, evaluate, selections};
+use tidegate_promql::{EvalError, Evaluated, Expr, Limits, Range, Workers, evaluate, selections};
 use tidegate_runtime::Budget;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,7 @@ pub(crate) struct Query {
     pub stream_loaded: Budget,
     /// What clients have not taken.
     pub unsent: Budget,
+    workers: Workers,
 }
 
 /// Of a slow query's expression, in the log.
@@ -120,6 +121,7 @@ impl Query {
             loaded,
             stream_loaded,
             unsent,
+            workers: cores::workers(),
         }
     }
 
@@ -154,7 +156,8 @@ impl Query {
         let (tenant, expr, principal) = (task.tenant.clone(), task.expr.clone(), task.principal.clone());
         let own = Own::of(principal.as_ref(), &self.config, after);
         let after = own.timeout.map_or(after, |(own_ms, _)| Duration::from_millis(own_ms));
-        let answer = tokio::time::timeout(after, self.run_within(task, began + after)).await;
+        let max_samples = own.samples.map_or(self.config.max_samples, |(samples, _)| samples);
+        let answer = tokio::time::timeout(after, self.run_within(task, max_samples, began + after)).await;
         let took = began.elapsed();
         self.metrics.duration_seconds.observe(took.as_secs_f64());
         if self.config.slow_query_ms > 0 && took >= Duration::from_millis(self.config.slow_query_ms) {
@@ -169,7 +172,12 @@ impl Query {
         })
     }
 
-    async fn run_within(&self, task: Task, deadline: Instant) -> Result<(Evaluated, Explained), Error> {
+    async fn run_within(
+        &self,
+        task: Task,
+        max_samples: u64,
+        deadline: Instant,
+    ) -> Result<(Evaluated, Explained), Error> {
         let began = Instant::now();
         let (places, gauge, memory, max_windows) = match task.purpose {
             Purpose::Query => (&self.places, &self.metrics.running, &self.loaded, self.config.max_windows),
@@ -191,6 +199,7 @@ impl Query {
             tail: &self.tail,
             held: &self.held,
             hours: &self.hours,
+            workers: &self.workers,
             partitions: self.log.partitions(Topic::MetricsRaw),
             now_ms: self.now_ms(),
             first_hot_hour: self.first_hot_hour(),
@@ -213,9 +222,9 @@ impl Query {
         let flag = abandoned.0.clone();
         let limits = Limits {
             max_series: self.config.max_series,
-            max_samples: Own::samples(task.principal.as_ref(), &self.config),
+            max_samples,
             max_steps: self.config.max_points,
-            workers: cores::workers(),
+            workers: self.workers.clone(),
             expired: Arc::new(move || flag.load(Ordering::Relaxed) || Instant::now() >= deadline),
             ..Limits::default()
         };
@@ -259,10 +268,6 @@ impl<'a> Own<'a> {
             samples: least(|limits| limits.samples_per_query, config.max_samples.into()),
             timeout: least(|limits| limits.query_timeout_ms, timeout.as_millis()),
         }
-    }
-
-    fn samples(principal: Option<&'a Principal>, config: &Config) -> u64 {
-        Self::of(principal, config, Duration::ZERO).samples.map_or(config.max_samples, |(limit, _)| limit)
     }
 
     /// Names and counts the limit, where an evaluation ended by one of these.
