@@ -7,6 +7,18 @@ fn owner(world: &World) -> u16 {
     gauge(BASE_MS, NOW_MS)[0].id(&world.tenant).partition(PARTITIONS)
 }
 
+/// A sample of a second host, of the step before [`NOW_MS`].
+fn late(value: f64) -> TestSeries {
+    series(&[("__name__", "m"), ("host", "late")], vec![(NOW_MS - 8_000, value)])
+}
+
+/// With all steps published, and when a client has to start to be given four.
+async fn world_of_steps() -> (World, String) {
+    let world = World::new(NOW_MS);
+    world.publish(&gauge(BASE_MS, NOW_MS), NOW_MS + 1_000).await;
+    (world, (NOW_MS / 1_000 - 15).to_string())
+}
+
 async fn publish_without_owner(world: &World, watermark_ms: i64) {
     for partition in (0..PARTITIONS).filter(|partition| *partition != owner(world)) {
         world.publish_record(partition, Vec::new(), watermark_ms).await;
@@ -68,10 +80,8 @@ async fn a_client_that_comes_back_gets_the_corrections_that_it_waited_for() {
 
 #[tokio::test]
 async fn late_data_correct_what_was_sent_and_nothing_else() {
-    let world = World::new(NOW_MS);
-    world.publish(&gauge(BASE_MS, NOW_MS), NOW_MS + 1_000).await;
+    let (world, start) = world_of_steps().await;
     let server = world.start().await;
-    let start = (NOW_MS / 1_000 - 15).to_string();
     let sum = [("query", "sum(sum_over_time(m[5s]))"), ("start", &start)];
     let mut events = Client::open(&server, &sum, None).await;
     let mut other = Client::open(&server, &[("query", "count(other) or vector(7)"), ("start", &start)], None).await;
@@ -79,7 +89,7 @@ async fn late_data_correct_what_was_sent_and_nothing_else() {
     other.take(4).await;
 
     // A second host was late by 9 s.
-    let late = series(&[("__name__", "m"), ("host", "late")], vec![(NOW_MS - 8_000, 10_000.0)]);
+    let late = late(10_000.0);
     world.publish(std::slice::from_ref(&late), NOW_MS + 2_000).await;
     let correction = events.next().await;
     assert_eq!((correction.event.as_deref(), &correction.id), (Some("correction"), &None));
@@ -102,14 +112,12 @@ async fn late_data_correct_what_was_sent_and_nothing_else() {
 
 #[tokio::test]
 async fn steps_that_a_client_does_not_have_are_not_corrected() {
-    let world = World::new(NOW_MS);
-    world.publish(&gauge(BASE_MS, NOW_MS), NOW_MS + 1_000).await;
+    let (world, start) = world_of_steps().await;
     let server = world.start().await;
-    let start = (NOW_MS / 1_000 - 15).to_string();
     let mut old = Client::open(&server, &[("query", "sum(m)"), ("start", &start)], None).await;
     old.take(4).await;
     let mut new = Client::open(&server, &[("query", "sum(m)")], None).await;
-    let late = series(&[("__name__", "m"), ("host", "late")], vec![(NOW_MS - 8_000, 1.0)]);
+    let late = late(1.0);
     world.publish(&[late], NOW_MS + 2_000).await;
     let corrected: Vec<_> = old.take(2).await.into_iter().map(|step| step.time_ms).collect();
     assert_eq!(corrected, [NOW_MS - 5_000, NOW_MS]);
@@ -118,16 +126,14 @@ async fn steps_that_a_client_does_not_have_are_not_corrected() {
 
 #[tokio::test]
 async fn late_data_that_came_while_a_client_was_away_correct_what_it_has() {
-    let world = World::new(NOW_MS);
-    world.publish(&gauge(BASE_MS, NOW_MS), NOW_MS + 1_000).await;
+    let (world, start) = world_of_steps().await;
     let server = world.start().await;
-    let start = (NOW_MS / 1_000 - 15).to_string();
     let sum = [("query", "sum(sum_over_time(m[5s]))"), ("start", &start)];
     let mut events = Client::open(&server, &sum, None).await;
     let sent = events.take(4).await;
     let id = events.last_id.clone().unwrap();
     drop(events);
-    let late = series(&[("__name__", "m"), ("host", "late")], vec![(NOW_MS - 8_000, 10_000.0)]);
+    let late = late(10_000.0);
     world.publish(&[late], NOW_MS + 2_000).await;
     let mut events = Client::open(&server, &sum, Some(&id)).await;
     let back = events.take(2).await;
