@@ -11,6 +11,7 @@ pub mod binary;
 pub mod fault_proxy;
 pub mod fleet;
 pub mod json;
+pub mod mad;
 pub mod otlp;
 pub mod ports;
 pub mod process;

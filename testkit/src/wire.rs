@@ -27,3 +27,10 @@ pub fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     varint(out, value.len() as u64);
     out.extend_from_slice(value);
 }
+
+/// What `write` appends.
+pub fn message(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out);
+    out
+}

@@ -1,20 +1,12 @@
 //! Requests of the three versions of the client's protocol, field by field.
 
+use tidegate_testkit::mad::identifier;
+use tidegate_testkit::wire::message;
 use tidegate_testkit::{Random, wire};
 
 use crate::cases::{Cases, Phase, fraction, length, prefix, values};
 
 const REQUEST_BYTES: usize = 4 << 20;
-
-fn message(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out);
-    out
-}
-
-fn identifier(text: &str) -> Vec<u8> {
-    message(|out| wire::bytes(out, 1, text.as_bytes()))
-}
 
 fn dimensions(case: &str) -> [(&'static str, String); 4] {
     [("service", "s".into()), ("cluster", "c".into()), ("host", "h".into()), ("case", case.into())]

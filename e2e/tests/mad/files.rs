@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tidegate_testkit::mad::daemon_file;
+
 /// What differs between the two.
 #[derive(Clone, Copy)]
 pub struct Ports {
@@ -22,32 +24,10 @@ pub fn write(folder: &Path, ports: Ports, uri: &str) -> anyhow::Result<()> {
     let pipelines = folder.join("pipelines");
     std::fs::create_dir_all(&pipelines)?;
     std::fs::create_dir_all(folder.join("logs"))?;
-    std::fs::write(folder.join("config.conf"), daemon_file(ports))?;
+    std::fs::write(folder.join("config.conf"), daemon_file("parity", ports.http, ports.https))?;
     std::fs::write(pipelines.join("client.conf"), client_file(ports, uri))?;
     std::fs::write(pipelines.join("lines.conf"), lines_file(ports, uri))?;
     Ok(())
-}
-
-fn daemon_file(ports: Ports) -> String {
-    let Ports { http, https, .. } = ports;
-    format!(
-        r#"pipelinesDirectory="pipelines"
-logDirectory="logs"
-monitoringCluster="parity"
-monitoringService="mad"
-monitoringHost="here"
-monitoringSinks=[]
-httpHost="127.0.0.1"
-httpPort={http}
-httpsHost="127.0.0.1"
-httpsPort={https}
-akkaConfiguration {{ akka {{
-  loglevel="WARNING"
-  http.server.preview.enable-http2=on
-  http.server.parsing.max-content-length="infinite"
-}} }}
-"#
-    )
 }
 
 /// The last two patterns both match `cnt/few…`: which one counts depends on how the keys of an object are ordered.

@@ -11,6 +11,7 @@ use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use tempfile::TempDir;
 use tidegate_testkit::aggregation_server::decode;
+use tidegate_testkit::mad::daemon_file;
 use tidegate_testkit::{AggregationServer, binary, eventually, ports, process};
 
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -89,7 +90,7 @@ impl Daemon {
         let server = AggregationServer::start().await?;
         let (http, https, statsd) = (ports::free_port()?, ports::free_port()?, ports::free_port()?);
         fs::create_dir_all(folder.path().join("pipelines"))?;
-        fs::write(folder.path().join("config.conf"), daemon_file(http, https))?;
+        fs::write(folder.path().join("config.conf"), daemon_file("load", http, https))?;
         fs::write(folder.path().join("pipelines/load.conf"), pipeline_file(statsd, &server.url()))?;
         let mut command = kind.command(folder.path())?;
         // A thread of its own: the child has its parent thread's cores.
@@ -199,26 +200,6 @@ fn ping(port: u16) -> anyhow::Result<()> {
     stream.read_exact(&mut answer)?;
     ensure!(&answer == b"HTTP/1.1 200", "not ready");
     Ok(())
-}
-
-fn daemon_file(http: u16, https: u16) -> String {
-    format!(
-        r#"pipelinesDirectory="pipelines"
-logDirectory="logs"
-monitoringCluster="load"
-monitoringHost="here"
-monitoringSinks=[]
-httpHost="127.0.0.1"
-httpPort={http}
-httpsHost="127.0.0.1"
-httpsPort={https}
-akkaConfiguration {{ akka {{
-  loglevel="WARNING"
-  http.server.preview.enable-http2=on
-  http.server.parsing.max-content-length="infinite"
-}} }}
-"#
-    )
 }
 
 /// All else has its default: two periods, and percentiles of timers.

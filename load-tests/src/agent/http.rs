@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use tidegate_testkit::mad::identifier;
+use tidegate_testkit::wire::message;
 use tidegate_testkit::{now_ms, wire};
 
 use super::daemon::Daemon;
@@ -162,16 +164,6 @@ fn request(now_ms: i64, first_host: usize) -> Vec<u8> {
     .into_bytes();
     request.append(&mut body);
     request
-}
-
-fn message(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out);
-    out
-}
-
-fn identifier(text: &str) -> Vec<u8> {
-    message(|out| wire::bytes(out, 1, text.as_bytes()))
 }
 
 fn record(now_ms: i64, host: usize) -> Vec<u8> {
