@@ -51,8 +51,8 @@ impl Agent {
     /// Connects when first used, so the server may be down.
     pub fn new(grpc_url: &str, session: [u8; 16], agent_id: &str) -> anyhow::Result<Self> {
         let channel = Channel::from_shared(grpc_url.to_owned())?
-            .connect_timeout(std::time::Duration::from_secs(2))
-            .timeout(std::time::Duration::from_secs(10))
+            .connect_timeout(std::time::Duration::from_secs(10))
+            .timeout(std::time::Duration::from_secs(30))
             .connect_lazy();
         Ok(Self { client: IngestClient::new(channel), session, sequence: 0, agent_id: agent_id.to_owned() })
     }

@@ -10,7 +10,7 @@ use tidegate_testkit::{Series, Server, binary, eventually, now_ms, push, remote_
 
 use crate::support::SEEN_LIMIT;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A server that asks for tokens, and the file that has them.

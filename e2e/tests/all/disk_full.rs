@@ -24,7 +24,7 @@ impl SmallDisk {
     /// Mounts it. `size` is tmpfs's, such as `16m`.
     pub async fn mounted(unshare: &Path, folder: &Path, size: &str) -> anyhow::Result<Self> {
         let disk = Self::new(unshare, folder, size)?;
-        eventually("the small disk is mounted", Duration::from_secs(10), Duration::from_millis(50), async || {
+        eventually("the small disk is mounted", Duration::from_secs(60), Duration::from_millis(50), async || {
             Ok(disk.outside().join("mounted").exists().then_some(()))
         })
         .await

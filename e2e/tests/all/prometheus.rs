@@ -66,7 +66,7 @@ async fn a_prometheus_and_tidegate_behind_it_answer_the_same() -> anyhow::Result
     )?;
     let (theirs, ours) = (Api::new(&format!("http://127.0.0.1:{port}")), server.api());
 
-    eventually("a minute of scrapes has arrived", Duration::from_secs(100), Duration::from_secs(2), async || {
+    eventually("a minute of scrapes has arrived", Duration::from_secs(180), Duration::from_secs(2), async || {
         ensure!(ours.number("count_over_time(up[2m])").await? >= 9.0, "too few scrapes");
         Ok(Some(()))
     })
@@ -81,7 +81,7 @@ async fn a_prometheus_and_tidegate_behind_it_answer_the_same() -> anyhow::Result
 
     // The exporter goes: its series end at once, by stale markers, not after five minutes.
     drop(exporting);
-    eventually("the series have ended", Duration::from_secs(40), Duration::from_secs(1), async || {
+    eventually("the series have ended", Duration::from_secs(90), Duration::from_secs(1), async || {
         let up = ours.number("up").await?;
         ensure!(up == 0.0 && ours.query("node_load1").await?.is_empty(), "not yet");
         // `up` itself goes on.

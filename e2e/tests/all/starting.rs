@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tidegate_testkit::{Options, Server, binary};
 
-const END_LIMIT: Duration = Duration::from_secs(20);
+const END_LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts it, waits for its end, and gives what it said. Success is an error.
 async fn refuses(options: Options, prepare: impl FnOnce(&Server) -> anyhow::Result<()>) -> anyhow::Result<String> {

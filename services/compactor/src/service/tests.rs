@@ -251,7 +251,7 @@ async fn the_target_stops_when_told() {
     )
     .await
     .unwrap();
-    target.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    target.tasks.stop(Duration::from_secs(60)).await.unwrap();
 }
 
 #[test]

@@ -16,15 +16,15 @@ async fn stream(config: Config) -> Stream {
 
 #[tokio::test]
 async fn a_client_that_is_too_slow_is_told_so_and_cut() {
-    let mut stream = stream(Config { stream_slow_client_ms: 50, stream_stall_ms: 0, ..Config::default() }).await;
+    let mut stream = stream(Config { stream_slow_client_ms: 3_000, stream_stall_ms: 0, ..Config::default() }).await;
     // No partition ever reported, so steps are sent as incomplete.
     let id = |step_ms| Some(EventId { step_ms, incomplete_from_ms: Some(BASE_MS) });
     assert_eq!(stream.next().await.unwrap().id, id(BASE_MS));
     assert_eq!(stream.next().await.unwrap().id, id(BASE_MS + 5_000));
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    tokio::time::sleep(Duration::from_millis(3_010)).await;
     let last = stream.next().await.unwrap();
     assert_eq!((last.kind, last.id), (Kind::Lagging, None));
-    assert!(last.data.contains("\"limit_ms\":50"), "{}", last.data);
+    assert!(last.data.contains("\"limit_ms\":3000"), "{}", last.data);
     assert_eq!(stream.next().await, None);
 }
 

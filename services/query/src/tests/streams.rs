@@ -141,7 +141,7 @@ async fn a_quiet_stream_shows_that_it_lives() {
     let mut response = server.client.get(server.url("/api/v1/stream?query=m")).send().await.unwrap();
     let mut text = String::new();
     while !text.contains(": alive") {
-        let part = tokio::time::timeout(std::time::Duration::from_secs(5), response.chunk()).await;
+        let part = tokio::time::timeout(std::time::Duration::from_secs(60), response.chunk()).await;
         text += std::str::from_utf8(&part.unwrap().unwrap().unwrap()).unwrap();
     }
     assert!(text.starts_with("retry: 2000"), "{text}");

@@ -108,7 +108,7 @@ impl Harness {
     }
 
     async fn stop(&mut self) {
-        self.target.take().unwrap().tasks.stop(Duration::from_secs(10)).await.unwrap();
+        self.target.take().unwrap().tasks.stop(Duration::from_secs(60)).await.unwrap();
     }
 
     fn source(&self) -> SourceId {

@@ -188,7 +188,7 @@ async fn changes_of_the_file_are_seen_and_mistakes_change_nothing() {
     let cancel = tokio_util::sync::CancellationToken::new();
     let reading = tokio::spawn(guard.clone().keep_reading(cancel.clone()));
     let until = async |wanted: Result<(), Refusal>| {
-        for _ in 0..200 {
+        for _ in 0..1_200 {
             if with(&guard, "/read", READER).map(|_| ()) == wanted {
                 return;
             }

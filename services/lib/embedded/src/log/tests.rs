@@ -246,7 +246,7 @@ async fn records_leave_the_disk_when_it_is_too_much() {
     }
     log.commit(RAW, "rollup", 0, 60).await.expect("commit");
     let mut start = 0;
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         log.apply_retention().await.expect("retention");
         start = log.bounds(RAW, 0).await.expect("bounds").start;
         if start > 20 {

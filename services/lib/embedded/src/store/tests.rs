@@ -121,7 +121,7 @@ async fn a_day_of_flushes_keeps_few_levels_busy() {
         store.write_rows(rows(28_800_000 + minute, 200)).await.expect("write_rows");
     }
     let keyspace = store.engine.read(|files| files.rows_of(20_000)).expect("the day");
-    for _ in 0..100 {
+    for _ in 0..3_000 {
         if keyspace.l0_table_count() < 4 {
             break;
         }
@@ -138,7 +138,7 @@ async fn rows_that_come_one_after_another_become_one_table() {
     let folder = tempfile::tempdir().expect("folder");
     let config = StoreConfig {
         partitions: Some(4),
-        gather_ms: 1_000,
+        gather_ms: 3_000,
         gather_max_ms: 60_000,
         ingest_rows: 100,
         ..StoreConfig::default()

@@ -1,9 +1,12 @@
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
-use axum::routing::{get, post};
+use axum::middleware;
+use axum::routing::{MethodRouter, get, post};
 use tokio::io::AsyncReadExt;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -31,7 +34,7 @@ async fn talk(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("connects");
     stream.write_all(request.as_bytes()).await.expect("sends");
     let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
     // A reset after the answer is an end, too.
     read.expect("the server closes").ok();
     String::from_utf8_lossy(&answer).into_owned()
@@ -172,12 +175,24 @@ async fn connections_beyond_the_limit_are_turned_away() {
     drop(first);
 }
 
+/// Tells when a request has begun.
+fn telling(method: MethodRouter) -> (Router, Arc<Notify>) {
+    let began = Arc::new(Notify::new());
+    let told = Arc::clone(&began);
+    let tell = middleware::from_fn(move |request, next: middleware::Next| {
+        told.notify_one();
+        next.run(request)
+    });
+    (Router::new().route("/", method).layer(tell), began)
+}
+
 #[tokio::test]
 async fn open_requests_finish_when_the_server_stops() {
-    let running = start(Router::new().route("/", post(echo)), hasty()).await;
+    let (router, began) = telling(post(echo));
+    let running = start(router, hasty()).await;
     let mut client = TcpStream::connect(running.address).await.expect("connects");
     client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab").await.expect("sends");
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    began.notified().await;
     running.cancel.cancel();
     client.write_all(b"c").await.expect("sends");
     let mut answer = String::new();
@@ -189,13 +204,13 @@ async fn open_requests_finish_when_the_server_stops() {
 
 #[tokio::test]
 async fn requests_that_never_finish_do_not_hold_the_process() {
-    let router = Router::new().route("/", get(std::future::pending::<()>));
+    let (router, began) = telling(get(std::future::pending::<()>));
     let running = start(router, hasty()).await;
     let mut client = TcpStream::connect(running.address).await.expect("connects");
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sends");
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    began.notified().await;
     running.cancel.cancel();
-    let ended = tokio::time::timeout(Duration::from_secs(5), running.server).await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), running.server).await;
     ended.expect("in time").expect("ends").expect("well");
 }
 

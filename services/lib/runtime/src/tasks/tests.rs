@@ -30,7 +30,7 @@ async fn stop_cancels_and_waits() {
         done.send(()).await.ok();
         Ok::<(), String>(())
     });
-    tasks.stop(Duration::from_secs(5)).await.expect("stops in time");
+    tasks.stop(Duration::from_secs(60)).await.expect("stops in time");
     assert_eq!(finished.recv().await, Some(()));
 }
 
@@ -51,7 +51,7 @@ async fn finish_waits_for_the_natural_end_and_then_insists() {
         done.send(cancel.is_cancelled()).ok();
         Ok::<(), String>(())
     });
-    tasks.finish(Duration::from_secs(10)).await.expect("ends");
+    tasks.finish(Duration::from_secs(60)).await.expect("ends");
     assert_eq!(finished.await, Ok(false), "nobody cancelled it");
 
     let (mut tasks, _failed) = self::tasks();
