@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{Api, binary, ports, process};
 
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// Of a process's output only the end is kept.
 const OUTPUT_LIMIT_BYTES: usize = 1 << 20;
@@ -68,6 +69,7 @@ impl Options {
             data_dir,
             child: None,
             output: Arc::default(),
+            readers: Vec::new(),
             _temporary: temporary,
         })
     }
@@ -81,6 +83,7 @@ pub struct Server {
     grpc_port: u16,
     child: Option<Child>,
     output: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
     _temporary: Option<TempDir>,
 }
 
@@ -121,10 +124,10 @@ impl Server {
         command.args(self.arguments()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
         if let Some(stdout) = child.stdout.take() {
-            follow(stdout, &self.output);
+            self.readers.push(follow(stdout, &self.output));
         }
         if let Some(stderr) = child.stderr.take() {
-            follow(stderr, &self.output);
+            self.readers.push(follow(stderr, &self.output));
         }
         self.child = Some(child);
         Ok(())
@@ -156,10 +159,14 @@ impl Server {
         self.wait_exit(STOP_LIMIT).await
     }
 
-    /// Waits until the process ends by itself; killed, and an error, after `limit`.
+    /// Waits until the process ends by itself, and all it wrote is read; killed, and an error, after `limit`.
     pub async fn wait_exit(&mut self, limit: Duration) -> anyhow::Result<ExitStatus> {
         if let Some(status) = process::wait_exit(self.running()?, limit).await? {
             self.child = None;
+            for reader in self.readers.drain(..) {
+                // One that panicked has told so itself.
+                let _ = reader.join();
+            }
             return Ok(status);
         }
         self.kill9();
@@ -253,7 +260,7 @@ pub(crate) fn read(output: &Mutex<String>) -> String {
 }
 
 /// Copies lines to `output` until the stream ends, which it does with the process.
-pub(crate) fn follow(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
+pub(crate) fn follow(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) -> JoinHandle<()> {
     let output = Arc::clone(output);
     std::thread::spawn(move || {
         let mut reader = BufReader::new(stream);
@@ -267,5 +274,5 @@ pub(crate) fn follow(stream: impl Read + Send + 'static, output: &Arc<Mutex<Stri
             }
             line.clear();
         }
-    });
+    })
 }

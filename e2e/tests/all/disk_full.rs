@@ -106,7 +106,7 @@ async fn a_full_disk_loses_nothing_acknowledged() -> anyhow::Result<()> {
 
     fs::remove_file(&ballast)?;
     let probe = [Series::new("afterwards", &[]).at(now_ms(), 1.0)];
-    let went_on = eventually("it goes on by itself", Duration::from_secs(30), Duration::from_millis(500), async || {
+    let went_on = eventually("it goes on by itself", SEEN_LIMIT, Duration::from_millis(500), async || {
         let answer = send(&server.http_url(), Version::V1, &probe).await?;
         ensure!(answer.status().is_success(), "{}: {}", answer.status(), answer.text().await?);
         Ok(Some(()))

@@ -16,8 +16,6 @@ async fn refuses(options: Options, prepare: impl FnOnce(&Server) -> anyhow::Resu
     server.spawn()?;
     let status = server.wait_exit(END_LIMIT).await?;
     ensure!(!status.success(), "it ends with {status}");
-    // Standard error is read by a thread of its own.
-    tokio::time::sleep(Duration::from_millis(200)).await;
     let output = server.output();
     ensure!(!output.contains("panicked"), "{output}");
     Ok(output)
