@@ -11,6 +11,8 @@ pub(crate) struct Explained {
     pub archive: Read,
     /// Hours of series that were at hand from an earlier read of the store.
     pub cached_hours: u64,
+    /// Likewise of the archive; of its longer windows, days and months.
+    pub cached_archived_hours: u64,
     /// What the evaluation was given, after fragments were merged.
     pub series: u64,
     pub samples: u64,
@@ -54,7 +56,9 @@ impl Explained {
         numbers(json, &[&store[..], &[("cached_hours", cached_hours)]].concat(), took);
         json.raw(r#","archive":"#);
         let Read { series, units, windows, took, .. } = self.archive;
-        numbers(json, &[("series", series), ("objects", units), ("windows", windows)], took);
+        let cached_hours = self.cached_archived_hours;
+        let archive = [("series", series), ("objects", units), ("windows", windows), ("cached_hours", cached_hours)];
+        numbers(json, &archive, took);
         json.raw(&format!(r#","series":{},"samples":{},"seconds":{{"#, self.series, self.samples));
         let stages = [("waiting", self.waited), ("loading", self.loaded), ("evaluating", self.evaluated)];
         json.list(stages, |json, (name, took)| json.raw(&format!(r#""{name}":{:.6}"#, took.as_secs_f64())));

@@ -2,21 +2,18 @@
 //! some.
 
 use std::cmp::Ordering;
-use std::ops::Range;
-use std::sync::Arc;
 
 use tidegate_model::{Labels, Point, Window};
 use tidegate_promql::Windows;
 
 use crate::fragments::{Fragment, merge};
-use crate::hours::SeriesHour;
+use crate::hours::KeptHour;
 
 /// Windows of one series.
 #[derive(Default)]
 pub(crate) struct Gathered {
-    pub archived: Vec<Window>,
-    /// Ascending, with the times of which they count.
-    pub kept: Vec<(Arc<SeriesHour>, Range<i64>)>,
+    /// Of store and archive.
+    pub kept: Vec<KeptHour>,
     pub hot: Vec<Fragment>,
 }
 
@@ -60,39 +57,37 @@ impl Gathering {
 
 impl Gathered {
     pub fn is_empty(&self) -> bool {
-        self.archived.is_empty() && self.kept.is_empty() && self.hot.is_empty()
+        self.kept.is_empty() && self.hot.is_empty()
     }
 
     /// Windows, and fragments of them.
     pub fn size(&self) -> usize {
         let kept = self.kept.iter().map(|(hour, times)| hour.count(times.start, times.end).0);
-        self.archived.len() + kept.sum::<usize>() + self.hot.len()
+        kept.sum::<usize>() + self.hot.len()
     }
 
     fn append(&mut self, mut other: Self) {
-        self.archived.append(&mut other.archived);
         self.kept.append(&mut other.kept);
         self.hot.append(&mut other.hot);
     }
 
     /// All windows, ascending.
     pub fn joined(self) -> Windows {
-        let (archived, hot) = (Windows::from(self.archived), Windows::from(merge(self.hot)));
+        let hot = Windows::from(merge(self.hot));
         let kept = || self.kept.iter().map(|(hour, times)| hour.slice(times.start, times.end));
-        if let (Windows::Points(archived), Windows::Points(hot)) = (&archived, &hot)
+        if let Windows::Points(hot) = &hot
             && let Some(kept) = kept().map(|slice| slice.as_points()).collect::<Option<Vec<_>>>()
         {
             // Most series; copied once.
             let mut points: Vec<Point> =
-                Vec::with_capacity(archived.len() + kept.iter().map(|points| points.len()).sum::<usize>() + hot.len());
-            points.extend_from_slice(archived);
+                Vec::with_capacity(kept.iter().map(|points| points.len()).sum::<usize>() + hot.len());
             kept.into_iter().for_each(|kept| points.extend_from_slice(kept));
             points.extend_from_slice(hot);
             // Hours of the store may lie between those of the archive.
             points.sort_by_key(|point| point.time_ms);
             return Windows::Points(points);
         }
-        let parts = std::iter::once(archived).chain(kept().map(|slice| slice.to_windows())).chain([hot]);
+        let parts = kept().map(|slice| slice.to_windows()).chain([hot]);
         let mut windows: Vec<Window> = parts.flat_map(Windows::into_vec).collect();
         windows.sort_by_key(|window| window.start_ms);
         Windows::Any(windows)

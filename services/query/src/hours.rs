@@ -7,17 +7,20 @@
 //! kept under the clocks of now misses nothing: what is newer is in the tail,
 //! or the clocks differ. While no late samples came since, they differ by
 //! minutes at the hour's end, and only those are read again: that keeps the
-//! hour that is going on. Hours of histograms are not kept.
+//! hour that is going on. Hours of histograms are not kept. What comes from the
+//! archive is in the same form, and kept by `archived`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use tidegate_hotstore::HourRow;
 use tidegate_model::time::{MINUTE_MS, minute_start_ms, window_start_ms};
 use tidegate_model::{Clock, MetricId, Point, SourceId, Window, WindowValue};
 use tidegate_promql::{Windows, in_full};
 
+use crate::cache::{Cache, Entry, Key};
 use crate::tail::GRACE_MS;
 use crate::{POINT_BYTES, WINDOW_BYTES};
 
@@ -32,24 +35,7 @@ pub(crate) struct Touched {
 
 pub(crate) struct HourCache {
     touched: RwLock<HashMap<(u16, u32), Stamp>>,
-    generations: Mutex<Generations>,
-    /// Of one generation.
-    limit_bytes: usize,
-}
-
-/// What was used since the young generation began, and what was before: that
-/// goes when the young one is full.
-#[derive(Default)]
-struct Generations {
-    young: HashMap<(u32, MetricId), Entry>,
-    young_bytes: usize,
-    old: HashMap<(u32, MetricId), Entry>,
-}
-
-#[derive(Clone)]
-struct Entry {
-    stamp: Stamp,
-    hour: Arc<SeriesHour>,
+    cache: Arc<Cache>,
 }
 
 /// The windows of a series in an hour, fragments merged, from a minute on.
@@ -57,6 +43,9 @@ pub(crate) struct SeriesHour {
     from_minute: u32,
     windows: Windows,
 }
+
+/// An hour of a series, and the starts of its windows that count.
+pub(crate) type KeptHour = (Arc<SeriesHour>, Range<i64>);
 
 /// What the cache has of an hour of a series.
 pub(crate) enum Kept {
@@ -100,8 +89,13 @@ fn change(before: &Stamp, now: &Stamp) -> Change {
 }
 
 impl HourCache {
-    pub fn new(limit_bytes: usize) -> Self {
-        Self { touched: RwLock::default(), generations: Mutex::default(), limit_bytes: limit_bytes / 2 }
+    pub fn new(cache: Arc<Cache>) -> Self {
+        Self { touched: RwLock::default(), cache }
+    }
+
+    /// What it shares with what is kept of the archive.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Takes what the store says of its hours.
@@ -129,16 +123,16 @@ impl HourCache {
     /// What is kept of each series from a minute of the hour on, under the
     /// stamp of its shard.
     pub fn get(&self, hour: u32, from_minute: u32, ids: &[MetricId], stamps: &[Option<Stamp>]) -> Vec<Kept> {
-        let mut generations = self.generations.lock();
+        let mut cache = self.cache.lock();
         let mut get = |id: &MetricId| {
-            let Some(stamp) = stamp_of(*id, stamps) else { return Kept::Nothing };
-            let Some(entry) = generations.get((hour, *id), self.limit_bytes) else { return Kept::Nothing };
-            if entry.hour.from_minute > from_minute {
+            let Some(now) = stamp_of(*id, stamps) else { return Kept::Nothing };
+            let Some(Entry::Stored { stamp, hour }) = cache.get(&Key::stored(*id, hour)) else { return Kept::Nothing };
+            if hour.from_minute > from_minute {
                 return Kept::Nothing;
             }
-            match change(&entry.stamp, stamp) {
-                Change::None => Kept::Whole(entry.hour),
-                Change::From(minute) if minute > entry.hour.from_minute => Kept::Until(entry.hour, minute),
+            match change(&stamp, now) {
+                Change::None => Kept::Whole(hour),
+                Change::From(minute) if minute > hour.from_minute => Kept::Until(hour, minute),
                 Change::From(_) | Change::Anywhere => Kept::Nothing,
             }
         };
@@ -147,11 +141,10 @@ impl HourCache {
 
     /// Keeps what was read after the stamps were taken.
     pub fn put(&self, hour: u32, read: &[(MetricId, Arc<SeriesHour>)], stamps: &[Option<Stamp>]) {
-        let mut generations = self.generations.lock();
+        let mut cache = self.cache.lock();
         for (id, windows) in read {
             if let Some(stamp) = stamp_of(*id, stamps).filter(|_| windows.is_flat()) {
-                let entry = Entry { stamp: stamp.clone(), hour: windows.clone() };
-                generations.put((hour, *id), entry, self.limit_bytes);
+                cache.put(Key::stored(*id, hour), Entry::Stored { stamp: stamp.clone(), hour: windows.clone() });
             }
         }
     }
@@ -160,28 +153,6 @@ impl HourCache {
 fn stamp_of(id: MetricId, stamps: &[Option<Stamp>]) -> Option<&Stamp> {
     let shards = u16::try_from(stamps.len()).ok().filter(|shards| *shards > 0)?;
     stamps[usize::from(id.partition(shards))].as_ref()
-}
-
-impl Generations {
-    fn get(&mut self, key: (u32, MetricId), limit_bytes: usize) -> Option<Entry> {
-        if let Some(entry) = self.young.get(&key) {
-            return Some(entry.clone());
-        }
-        let entry = self.old.remove(&key)?;
-        self.put(key, entry.clone(), limit_bytes);
-        Some(entry)
-    }
-
-    fn put(&mut self, key: (u32, MetricId), entry: Entry, limit_bytes: usize) {
-        self.young_bytes += entry.hour.size_bytes();
-        if let Some(before) = self.young.insert(key, entry) {
-            self.young_bytes -= before.hour.size_bytes();
-        }
-        if self.young_bytes > limit_bytes {
-            self.old = std::mem::take(&mut self.young);
-            self.young_bytes = 0;
-        }
-    }
 }
 
 impl SeriesHour {
@@ -210,7 +181,7 @@ impl SeriesHour {
     }
 
     /// Whether its size is what it shows: histograms have more elsewhere.
-    fn is_flat(&self) -> bool {
+    pub fn is_flat(&self) -> bool {
         let is_number = |window: &Window| matches!(window.value, WindowValue::Float(_) | WindowValue::DeltaFloat(_));
         match &self.windows {
             Windows::Points(_) => true,
@@ -218,14 +189,12 @@ impl SeriesHour {
         }
     }
 
-    /// Memory, about: the entry's own included.
-    fn size_bytes(&self) -> usize {
-        const ENTRY_BYTES: usize = 128;
-        ENTRY_BYTES
-            + match &self.windows {
-                Windows::Points(points) => size_of_val(&**points),
-                Windows::Any(windows) => size_of_val(&**windows),
-            }
+    /// Memory of the windows.
+    pub fn size_bytes(&self) -> usize {
+        match &self.windows {
+            Windows::Points(points) => size_of_val(&**points),
+            Windows::Any(windows) => size_of_val(&**windows),
+        }
     }
 
     pub fn is_empty(&self) -> bool {

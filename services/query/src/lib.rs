@@ -11,6 +11,7 @@
 
 mod api;
 mod archived;
+mod cache;
 mod cores;
 mod error;
 mod explain;
@@ -44,6 +45,7 @@ use tower_http::cors::{self, CorsLayer};
 
 pub use error::Error;
 
+use crate::cache::Cache;
 use crate::held::HeldHours;
 use crate::hours::HourCache;
 use crate::index::SeriesIndex;
@@ -85,7 +87,7 @@ pub struct Config {
     pub max_unsent_bytes: usize,
     /// Samples that an evaluation reads, and values that it computes, in all.
     pub max_samples: u64,
-    /// Memory for hours of series that were read from the store.
+    /// Memory for hours of series that were read from the store or the archive.
     pub cache_bytes: usize,
     /// Steps of a range query, per series.
     pub max_points: usize,
@@ -257,7 +259,7 @@ pub async fn build(
     let index = Arc::new(SeriesIndex::new(config.max_index_series, metrics.clone()));
     let tail = Arc::new(Tail::new(&*log, Hold::of(&config), metrics.clone()));
     let held = Arc::new(HeldHours::default());
-    let hours = Arc::new(HourCache::new(config.cache_bytes));
+    let hours = Arc::new(HourCache::new(Arc::new(Cache::new(config.cache_bytes))));
     let follower = tail::Follower {
         held: held.clone(),
         hours: hours.clone(),

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
+use futures::future::BoxFuture;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tidegate_codec::stored::decode_chunk;
@@ -22,13 +23,13 @@ use tidegate_runtime::{Exhausted, Reservation};
 use tokio::time::Instant;
 
 use crate::WINDOW_BYTES;
-use crate::archived::{self, Archived};
+use crate::archived::{Archived, Archives, Wanted};
 use crate::error::Error;
 use crate::explain::{Explained, Read};
 use crate::fragments::{Fragment, merge};
 use crate::gathered::{Gathered, Gathering};
 use crate::held::HeldHours;
-use crate::hours::{HourCache, Kept, SeriesHour};
+use crate::hours::{HourCache, Kept, KeptHour, SeriesHour};
 use crate::index::{Days, Found, SeriesIndex};
 use crate::tail::Tail;
 
@@ -185,23 +186,26 @@ impl Loader<'_> {
         gathered: &mut Gathering,
     ) -> Result<(), Error> {
         let began = Instant::now();
-        let left = self.max_windows.saturating_sub(self.windows.load(Ordering::Relaxed));
-        let read = archived::read(self.archive, tenant, matchers, times, without, left).await?;
-        let Archived { series, coarsest, objects } = read.ok_or(Error::TooManyWindows { limit: self.max_windows })?;
-        let windows = series.values().map(Vec::len).sum();
-        self.count(windows, windows * WINDOW_BYTES)?;
-        self.explained.lock().archive.add(Read {
-            series: series.len() as u64,
-            units: objects,
-            windows: windows as u64,
-            took: began.elapsed(),
-            ..Read::default()
-        });
+        let limit = self.max_windows.saturating_sub(self.windows.load(Ordering::Relaxed));
+        let archives = Archives { archive: self.archive, cache: self.hours.cache() };
+        let wanted = Wanted { tenant, matchers, times, without, limit };
+        let reading: BoxFuture<'_, _> = Box::pin(archives.read(&wanted));
+        let read = reading.await?;
+        let Archived { series, windows, size_bytes, coarsest, objects, cached } =
+            read.ok_or(Error::TooManyWindows { limit: self.max_windows })?;
+        self.count(windows, size_bytes)?;
+        let took = began.elapsed();
+        {
+            let mut explained = self.explained.lock();
+            let (series, windows) = (series.len() as u64, windows as u64);
+            explained.archive.add(Read { series, units: objects, windows, took, ..Read::default() });
+            explained.cached_archived_hours += cached;
+        }
         if let Some(tier) = coarsest {
             self.coarsest_window_ms.fetch_max(tier.window_ms(), Ordering::Relaxed);
         }
         let series = series.into_iter();
-        gathered.add(series.map(|(labels, archived)| (labels, Gathered { archived, ..Gathered::default() })).collect());
+        gathered.add(series.map(|(labels, kept)| (labels, Gathered { kept, ..Gathered::default() })).collect());
         Ok(())
     }
 
@@ -236,10 +240,7 @@ impl Loader<'_> {
         let in_store = fragments.iter().map(Vec::len).sum::<usize>() - in_tail;
         self.count(in_store, in_store * WINDOW_BYTES)?;
         let read = found.into_iter().zip(fragments).zip(kept);
-        let series = read.map(|((Found { labels, .. }, hot), kept)| {
-            let archived = Vec::new();
-            (labels, Gathered { archived, kept, hot })
-        });
+        let series = read.map(|((Found { labels, .. }, hot), kept)| (labels, Gathered { kept, hot }));
         gathered.add(series.filter(|(_, gathered)| !gathered.is_empty()).collect());
         Ok(())
     }
@@ -277,8 +278,8 @@ impl Loader<'_> {
         tenant: &TenantId,
         ids: &[MetricId],
         times: Range<i64>,
-    ) -> Result<Vec<Vec<(Arc<SeriesHour>, Range<i64>)>>, Error> {
-        let mut kept: Vec<Vec<(Arc<SeriesHour>, Range<i64>)>> = vec![Vec::new(); ids.len()];
+    ) -> Result<Vec<Vec<KeptHour>>, Error> {
+        let mut kept: Vec<Vec<KeptHour>> = vec![Vec::new(); ids.len()];
         if times.is_empty() {
             return Ok(kept);
         }
@@ -429,7 +430,7 @@ fn kept_until_ms(tail: &[Vec<Fragment>]) -> i64 {
 }
 
 /// Hours that follow each other, as ranges.
-fn runs(hours: &BTreeSet<u32>) -> Vec<Range<u32>> {
+pub(crate) fn runs(hours: &BTreeSet<u32>) -> Vec<Range<u32>> {
     let mut runs: Vec<Range<u32>> = Vec::new();
     for hour in hours {
         match runs.last_mut() {

@@ -27,6 +27,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
+use crate::cache::Cache;
+use crate::hours::HourCache;
 use crate::index::{SeriesIndex, load_all};
 use crate::metrics::Metrics;
 use crate::service::Query;
@@ -210,6 +212,7 @@ impl World {
         load_all(&*self.store, &index, PARTITIONS, 0).await.unwrap();
         let tail = Arc::new(Tail::new(&*self.log, Hold::of(&config), metrics.clone()));
         tail.set_caught_up();
+        let hours = Arc::new(HourCache::new(Arc::new(Cache::new(config.cache_bytes))));
         let (log, store, archive) = (self.log.clone(), self.store.clone(), self.archive.clone());
         Arc::new(Query::new(
             config,
@@ -219,7 +222,7 @@ impl World {
             index,
             tail,
             Arc::default(),
-            Arc::new(crate::hours::HourCache::new(1 << 20)),
+            hours,
             metrics,
             CancellationToken::new(),
         ))

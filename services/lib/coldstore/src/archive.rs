@@ -4,6 +4,7 @@
 mod list;
 mod read;
 mod slices;
+mod version;
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -16,12 +17,13 @@ use object_store::path::Path;
 
 use crate::conditional::{ConditionalPut, LocalPut, PutCondition, PutError, StorePut};
 use crate::coverage::Shrunk;
-use crate::fetch::{FetchError, Pinned};
+use crate::fetch::{FetchError, Pinned, Source};
 use crate::{ArchiveError, EncodedObject};
 
 pub use list::Listed;
 pub use read::{ObjectCount, ObjectReader, ObjectSummary};
 pub use slices::Slice;
+pub use version::Version;
 
 /// How often an object that others replace meanwhile is read or put anew.
 const ATTEMPTS: usize = 5;
@@ -30,7 +32,7 @@ const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub struct Archive {
-    store: Arc<dyn ObjectStore>,
+    source: Source,
     puts: Arc<dyn ConditionalPut>,
 }
 
@@ -58,7 +60,7 @@ pub enum Base<'a> {
 
 impl Archive {
     pub fn new(store: Arc<dyn ObjectStore>, puts: Arc<dyn ConditionalPut>) -> Self {
-        Self { store, puts }
+        Self { source: Source::new(store), puts }
     }
 
     /// An archive in a local folder, which is made when it is not there.
@@ -77,7 +79,7 @@ impl Archive {
     }
 
     pub(crate) fn store(&self) -> &dyn ObjectStore {
-        &*self.store
+        &*self.source.store
     }
 
     /// Puts an object in the place of what is there. Refuses one that covers
@@ -137,7 +139,7 @@ impl Archive {
     }
 
     async fn open(&self, path: &Path) -> Result<Option<Pinned>, FetchError> {
-        Pinned::open(self.store.clone(), path.clone()).await
+        Pinned::open(&self.source, path.clone()).await
     }
 }
 

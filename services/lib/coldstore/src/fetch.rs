@@ -2,6 +2,7 @@
 //! first, so that a reader never mixes two versions.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 use parquet::file::reader::{ChunkReader, Length};
 use tidegate_schemas::parquet::{FORMAT_VERSION, archive_schema, archive_schema_v1, metadata};
+use tokio::sync::Semaphore;
 
 use crate::{ArchiveError, Coverage, Parts};
 
@@ -23,15 +25,24 @@ const TAIL_BYTES: u64 = 64 * 1024;
 /// Ranges closer than this are fetched as one.
 const GAP_BYTES: u64 = 32 * 1024;
 
+/// Where objects are, and who decodes them.
+#[derive(Clone)]
+pub struct Source {
+    pub store: Arc<dyn ObjectStore>,
+    decoders: Arc<Semaphore>,
+}
+
 /// One version of an object, its footer read.
+#[derive(Clone)]
 pub struct Pinned {
-    store: Arc<dyn ObjectStore>,
+    source: Source,
     path: Path,
     pub e_tag: Option<String>,
     pub footer: ArrowReaderMetadata,
     pub coverage: Coverage,
     pub parts: Parts,
-    size: u64,
+    /// What came with the footer: all of a small object.
+    tail: Held,
 }
 
 /// Why a read of an object ended.
@@ -43,10 +54,48 @@ pub enum FetchError {
     Other(ArchiveError),
 }
 
+impl Source {
+    /// No more is decoded at once than there are cores, however many read:
+    /// what else the process does shall go on.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self { store, decoders: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Runs what takes the processor for long where it holds up nobody. The
+    /// Parquet decoder panics on some damaged files: that is an error like others.
+    pub async fn decoding<T: Send + 'static>(
+        &self,
+        path: &Path,
+        work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+    ) -> Result<T, ArchiveError> {
+        let stopped = |reason: &dyn ToString| ArchiveError::Worker(reason.to_string());
+        let place = self.decoders.clone().acquire_owned().await.map_err(|error| stopped(&error))?;
+        let decoded = tokio::task::spawn_blocking(move || {
+            // Given back when the work really ends, whether or not somebody still waits for it.
+            let _place = place;
+            work()
+        });
+        match decoded.await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => Err(ArchiveError::corrupt(path, "the decoder panicked on it")),
+            Err(error) => Err(stopped(&error)),
+        }
+    }
+}
+
 impl Pinned {
     /// `None` when there is no object.
-    pub async fn open(store: Arc<dyn ObjectStore>, path: Path) -> Result<Option<Self>, FetchError> {
-        let options = GetOptions { range: Some(GetRange::Suffix(TAIL_BYTES)), ..GetOptions::default() };
+    pub async fn open(source: &Source, path: Path) -> Result<Option<Self>, FetchError> {
+        Self::open_version(source, path, None).await
+    }
+
+    /// Likewise, but only what has this ETag: anything else is
+    /// [`FetchError::Replaced`].
+    pub async fn open_version(source: &Source, path: Path, wanted: Option<&str>) -> Result<Option<Self>, FetchError> {
+        let (source, store) = (source.clone(), &source.store);
+        let range = Some(GetRange::Suffix(TAIL_BYTES));
+        let options = GetOptions { range, if_match: wanted.map(str::to_owned), ..GetOptions::default() };
         let tail = match store.get_opts(&path, options).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             tail => tail?,
@@ -58,32 +107,41 @@ impl Pinned {
             .map_err(corrupt)?
             .with_column_index_policy(PageIndexPolicy::Skip)
             .with_offset_index_policy(PageIndexPolicy::Optional);
-        let footer = loop {
-            let decoded;
-            (decoder, decoded) = decoding(&path, move || {
-                let decoded = decoder.try_decode();
-                Ok((decoder, decoded))
-            })
-            .await?;
-            match decoded.map_err(corrupt)? {
-                DecodeResult::Data(footer) => break footer,
-                DecodeResult::Finished => return Err(ArchiveError::corrupt(&path, "it has no footer").into()),
-                DecodeResult::NeedsData(ranges) => {
+        let (footer, Head { coverage, parts, .. }) = loop {
+            // In one go, as far as the bytes at hand go.
+            let (of_decoder, at_hand) = (path.clone(), held.clone());
+            let step;
+            (decoder, step) = source
+                .decoding(&path, move || {
+                    let mut decoder = decoder;
+                    let step = decode_footer(&mut decoder, &of_decoder, &at_hand)?;
+                    Ok((decoder, step))
+                })
+                .await?;
+            match step {
+                Footer::Whole(footer, head) => break (footer, head),
+                Footer::Needs(ranges) => {
                     let missing = ranges.iter().filter(|range| held.get(range).is_none()).cloned().collect();
-                    held.fetch(&store, &path, e_tag.as_deref(), missing).await?;
-                    for range in ranges {
-                        let bytes = held.get(&range).ok_or_else(|| ArchiveError::corrupt(&path, "truncated"))?;
-                        decoder.push_range(range, bytes).map_err(corrupt)?;
+                    held.fetch(store, &path, e_tag.as_deref(), missing).await?;
+                    if ranges.iter().any(|range| held.get(range).is_none()) {
+                        return Err(ArchiveError::corrupt(&path, "truncated").into());
                     }
                 }
             }
         };
-        let Head { version, coverage, parts } = read_metadata(&path, &footer)?;
-        let schema = if version == 1 { archive_schema_v1() } else { archive_schema() };
-        let options = ArrowReaderOptions::new().with_schema(schema);
-        let footer = decoding(&path, move || Ok(ArrowReaderMetadata::try_new(Arc::new(footer), options)));
-        let footer = footer.await?.map_err(corrupt)?;
-        Ok(Some(Self { store, path, e_tag, footer, coverage, parts, size }))
+        Ok(Some(Self { source, path, e_tag, footer, coverage, parts, tail: held }))
+    }
+
+    /// Without the bytes that came with the footer, to be kept.
+    pub fn without_bytes(&self) -> Self {
+        Self { tail: Held { size: self.tail.size, parts: BTreeMap::new() }, ..self.clone() }
+    }
+
+    pub async fn decoding<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+    ) -> Result<T, ArchiveError> {
+        self.source.decoding(&self.path, work).await
     }
 
     pub fn metadata(&self) -> &ParquetMetaData {
@@ -110,8 +168,9 @@ impl Pinned {
                 ranges.push(self.extent(column).ok_or_else(|| ArchiveError::corrupt(&self.path, "a column's place"))?);
             }
         }
-        let mut held = Held { size: self.size, parts: BTreeMap::new() };
-        held.fetch(&self.store, &self.path, self.e_tag.as_deref(), ranges).await?;
+        let mut held = self.tail.clone();
+        ranges.retain(|range| held.get(range).is_none());
+        held.fetch(&self.source.store, &self.path, self.e_tag.as_deref(), ranges).await?;
         Ok(held)
     }
 
@@ -121,21 +180,35 @@ impl Pinned {
         let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
         let start = u64::try_from(start).ok()?;
         let end = start.checked_add(u64::try_from(column.compressed_size()).ok()?)?;
-        (end <= self.size).then_some(start..end)
+        (end <= self.tail.size).then_some(start..end)
     }
 }
 
-/// Runs what takes the processor for long where it holds up nobody. The
-/// Parquet decoder panics on some damaged files: that is an error like others.
-pub async fn decoding<T: Send + 'static>(
-    path: &Path,
-    work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
-) -> Result<T, ArchiveError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) if error.is_panic() => Err(ArchiveError::corrupt(path, "the decoder panicked on it")),
-        Err(error) => Err(ArchiveError::Worker(error.to_string())),
-    }
+/// How far the bytes at hand go.
+enum Footer {
+    Whole(ArrowReaderMetadata, Head),
+    /// These ranges are not at hand.
+    Needs(Vec<Range<u64>>),
+}
+
+fn decode_footer(decoder: &mut ParquetMetaDataPushDecoder, path: &Path, held: &Held) -> Result<Footer, ArchiveError> {
+    let corrupt = |error: ParquetError| ArchiveError::corrupt(path, error);
+    let footer = loop {
+        match decoder.try_decode().map_err(corrupt)? {
+            DecodeResult::Data(footer) => break footer,
+            DecodeResult::Finished => return Err(ArchiveError::corrupt(path, "it has no footer")),
+            DecodeResult::NeedsData(ranges) => {
+                let bytes: Option<Vec<Bytes>> = ranges.iter().map(|range| held.get(range)).collect();
+                let Some(bytes) = bytes else { return Ok(Footer::Needs(ranges)) };
+                decoder.push_ranges(ranges, bytes).map_err(corrupt)?;
+            }
+        }
+    };
+    let head = read_metadata(path, &footer)?;
+    let schema = if head.version == 1 { archive_schema_v1() } else { archive_schema() };
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let footer = ArrowReaderMetadata::try_new(Arc::new(footer), options).map_err(corrupt)?;
+    Ok(Footer::Whole(footer, head))
 }
 
 struct Head {

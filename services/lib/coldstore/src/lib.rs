@@ -21,13 +21,13 @@ mod rows;
 pub mod s3;
 mod writer;
 
-pub use archive::{Archive, Base, Listed, ObjectCount, ObjectReader, ObjectSummary, PutOutcome, Slice};
+pub use archive::{Archive, Base, Listed, ObjectCount, ObjectReader, ObjectSummary, PutOutcome, Slice, Version};
 pub use conditional::{ConditionalPut, PutCondition, PutError};
 pub use coverage::{Coverage, CoverageError, Shrunk, SourceCoverage};
 pub use error::ArchiveError;
 pub use key::{ObjectKey, Period, Tier, hour_text};
 pub use parts::{Part, Parts};
-pub use reader::Keep;
+pub use reader::{Keep, Run};
 pub use s3::{S3Config, S3Error, create_bucket};
 pub use writer::{EncodedObject, ObjectWriter, series_order};
 

@@ -16,7 +16,7 @@ use tidegate_model::{Labels, METRIC_NAME, Window};
 use tidegate_schemas::parquet::column;
 
 use crate::ArchiveError;
-use crate::fetch::{FetchError, Held, Pinned, decoding};
+use crate::fetch::{FetchError, Held, Pinned};
 use crate::rows::{VALUE_COLUMNS, WindowReader};
 
 const BATCH_ROWS: usize = 16 * 1024;
@@ -46,6 +46,15 @@ pub async fn read_object(
 
 /// The windows in each of these ranges of rows, which ascend.
 pub async fn read_windows(object: &Pinned, wanted: Vec<Range<usize>>) -> Result<Vec<Vec<Window>>, FetchError> {
+    read_windows_as(object, wanted, |windows| windows).await
+}
+
+/// Likewise, what `make` makes of them, one range after the other.
+pub async fn read_windows_as<T: Send + 'static>(
+    object: &Pinned,
+    wanted: Vec<Range<usize>>,
+    make: impl Fn(Vec<Window>) -> T + Send + 'static,
+) -> Result<Vec<T>, FetchError> {
     let starts = row_group_starts(object.metadata());
     let holds = |row_group: &usize| {
         let rows = starts[*row_group]..starts[*row_group + 1];
@@ -58,29 +67,29 @@ pub async fn read_windows(object: &Pinned, wanted: Vec<Range<usize>>) -> Result<
     }
     let scan = Scan::fetch(object, row_groups, &VALUE_COLUMNS).await?;
     let path = object.path().clone();
-    Ok(decoding(object.path(), move || {
-        let mut series: Vec<Vec<Window>> = wanted.iter().map(|rows| Vec::with_capacity(rows.len())).collect();
-        let mut ends = Vec::with_capacity(wanted.len());
-        let mut end = 0;
-        for rows in &wanted {
-            end += rows.len();
-            ends.push(end);
-        }
-        let (mut row, mut current) = (0, 0);
+    let made = object.decoding(move || {
+        let mut made = Vec::with_capacity(wanted.len());
+        let mut lengths = wanted.iter().map(|rows| rows.len());
+        let mut length = lengths.next().unwrap_or(0);
+        let mut windows = Vec::with_capacity(length);
         scan.each_batch(&path, Some(&wanted), |batch| {
-            let windows = WindowReader::new(batch)?;
-            for index in 0..windows.rows() {
-                while ends.get(current).is_some_and(|end| *end <= row) {
-                    current += 1;
+            let reader = WindowReader::new(batch)?;
+            for index in 0..reader.rows() {
+                windows.push(reader.window(index)?);
+                if windows.len() == length {
+                    made.push(make(std::mem::take(&mut windows)));
+                    length = lengths.next().unwrap_or(0);
+                    windows.reserve_exact(length);
                 }
-                series.get_mut(current).ok_or("more rows than selected")?.push(windows.window(index)?);
-                row += 1;
             }
             Ok(())
         })?;
-        Ok(series)
-    })
-    .await?)
+        if made.len() != wanted.len() {
+            return Err(ArchiveError::corrupt(&path, "it has other rows than its footer says"));
+        }
+        Ok(made)
+    });
+    Ok(made.await?)
 }
 
 /// The labels of the object's series, in the file's order.
@@ -94,51 +103,63 @@ pub async fn count_samples(object: &Pinned) -> Result<(u64, u64), FetchError> {
     let row_groups = (0..object.metadata().num_row_groups()).collect();
     let scan = Scan::fetch(object, row_groups, &[column::SAMPLES]).await?;
     let path = object.path().clone();
-    Ok(decoding(object.path(), move || {
-        let (mut rows, mut samples) = (0u64, 0u64);
-        scan.each_batch(&path, None, |batch| {
-            let column = batch.column_by_name(column::SAMPLES).ok_or("no samples")?;
-            let column = column.as_primitive_opt::<arrow::datatypes::Int64Type>().ok_or("samples of another type")?;
-            rows += column.len() as u64;
-            for counted in column.values() {
-                samples = samples.saturating_add(u64::try_from(*counted).map_err(|_| "samples below zero")?);
-            }
-            Ok(())
-        })?;
-        Ok((rows, samples))
-    })
-    .await?)
+    Ok(object
+        .decoding(move || {
+            let (mut rows, mut samples) = (0u64, 0u64);
+            scan.each_batch(&path, None, |batch| {
+                let column = batch.column_by_name(column::SAMPLES).ok_or("no samples")?;
+                let column =
+                    column.as_primitive_opt::<arrow::datatypes::Int64Type>().ok_or("samples of another type")?;
+                rows += column.len() as u64;
+                for counted in column.values() {
+                    samples = samples.saturating_add(u64::try_from(*counted).map_err(|_| "samples below zero")?);
+                }
+                Ok(())
+            })?;
+            Ok((rows, samples))
+        })
+        .await?)
 }
 
 /// The rows of each series; with `name`, of that metric.
 pub async fn read_runs(object: &Pinned, name: Option<&str>) -> Result<Vec<Run>, FetchError> {
-    let row_groups = row_groups_of(object, name);
+    let runs = runs_of(object, row_groups_of(object, name)).await?.into_iter().flatten();
+    Ok(runs.filter(|run| name.is_none_or(|name| run.labels.metric_name() == name)).collect())
+}
+
+/// The rows of each series of each of these row groups, which ascend. The
+/// writer ends a row group between two series.
+pub async fn runs_of(object: &Pinned, row_groups: Vec<usize>) -> Result<Vec<Vec<Run>>, FetchError> {
     if row_groups.is_empty() {
         return Ok(Vec::new());
     }
     let starts = row_group_starts(object.metadata());
-    let scan = Scan::fetch(object, row_groups, &[column::METRIC_ID, column::NAME, column::LABELS]).await?;
-    let (path, name) = (object.path().clone(), name.map(str::to_owned));
-    Ok(decoding(object.path(), move || {
+    let scan = Scan::fetch(object, row_groups.clone(), &[column::METRIC_ID, column::NAME, column::LABELS]).await?;
+    let path = object.path().clone();
+    let runs = object.decoding(move || {
         let extents = scan.only(&[column::METRIC_ID]).series_extents(&path, &starts)?;
         let firsts: Vec<_> = extents.iter().map(|rows| rows.start..rows.start + 1).collect();
-        let mut runs = Vec::with_capacity(extents.len());
+        let mut runs: Vec<Vec<Run>> = Vec::new();
+        runs.resize_with(row_groups.len(), Vec::new);
+        let mut group = 0;
         let mut extents = extents.into_iter();
         scan.only(&[column::NAME, column::LABELS]).each_batch(&path, Some(&firsts), |batch| {
             for labels in read_label_sets(batch)? {
                 let rows = extents.next().ok_or("more rows than selected")?;
-                runs.push(Run { rows, labels });
+                while rows.start >= starts[row_groups[group] + 1] {
+                    group += 1;
+                }
+                runs[group].push(Run { rows, labels });
             }
             Ok(())
         })?;
-        runs.retain(|run| name.as_ref().is_none_or(|name| run.labels.metric_name() == name));
         Ok(runs)
-    })
-    .await?)
+    });
+    Ok(runs.await?)
 }
 
 /// Row groups that can hold the metric.
-fn row_groups_of(object: &Pinned, name: Option<&str>) -> Vec<usize> {
+pub fn row_groups_of(object: &Pinned, name: Option<&str>) -> Vec<usize> {
     let metadata = object.metadata();
     let all = 0..metadata.num_row_groups();
     let Some(name) = name else { return all.collect() };

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use futures::future::BoxFuture;
 use roaring::RoaringBitmap;
 use tidegate_model::time::{day_of, hour_of};
 use tidegate_model::{Labels, TenantId};
 use tidegate_promql::Matcher;
 
 use super::Ask;
-use crate::archived;
+use crate::archived::Archives;
 use crate::error::Error;
 use crate::index::{Days, TenantIndex};
 use crate::select::exact_name;
@@ -72,6 +73,8 @@ impl Within {
             [matchers] => exact_name(matchers),
             _ => None,
         };
-        archived::series(&query.archive, tenant, self.archived_hours.clone(), name, &accepts).await
+        let archives = Archives { archive: &query.archive, cache: query.hours.cache() };
+        let reading: BoxFuture<'_, _> = Box::pin(archives.series(tenant, self.archived_hours.clone(), name, &accepts));
+        reading.await
     }
 }

@@ -301,7 +301,7 @@ async fn hours_that_grow_give_what_a_first_reading_gives() {
         let world = World::new(NOW_MS);
         world.register(&data).await;
         let ids: Vec<MetricId> = data.iter().map(|one| one.id(&world.tenant)).collect();
-        let config = Config { hot_retention_hours: 48, ..Config::default() };
+        let config = Config { hot_retention_hours: 48, cache_bytes: 1 << 20, ..Config::default() };
         let kept = world.query(config.clone()).await;
         let mut cached = 0;
         for closed in pieces.chunk_by(|a, b| touch_of(a).closed == touch_of(b).closed) {

@@ -11,11 +11,14 @@ use tidegate_model::TenantId;
 
 use super::Archive;
 use crate::conditional::{PutCondition, PutError};
-use crate::key::{folder_hours, folder_prefix, success_marker, tier_prefix};
+use crate::key::{folder_hours, folder_prefix, period_prefix, success_marker, tier_prefix};
 use crate::{ArchiveError, ObjectKey, Period, Tier};
 
 /// Folders listed at once.
 const LISTS_AT_ONCE: usize = 8;
+
+/// So many folders are listed without a look at which there are.
+const FEW_FOLDERS: u32 = 3;
 
 /// An object as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +38,7 @@ impl Listed {
 impl Archive {
     /// Tenants that have anything in the archive, in order.
     pub async fn tenants(&self) -> Result<Vec<TenantId>, ArchiveError> {
-        let listed = self.store.list_with_delimiter(None).await?;
+        let listed = self.source.store.list_with_delimiter(None).await?;
         let name = |path: &Path| TenantId::new(path.filename()?.strip_prefix("tenant=")?).ok();
         Ok(listed.common_prefixes.iter().filter_map(name).collect::<BTreeSet<_>>().into_iter().collect())
     }
@@ -43,7 +46,7 @@ impl Archive {
     /// The days or, of the coarsest tier, months of which a tier has objects:
     /// their hours, ascending.
     pub async fn folders(&self, tenant: &TenantId, tier: Tier) -> Result<Vec<Range<u32>>, ArchiveError> {
-        let listed = self.store.list_with_delimiter(Some(&tier_prefix(tenant, tier))).await?;
+        let listed = self.source.store.list_with_delimiter(Some(&tier_prefix(tenant, tier))).await?;
         let mut folders: Vec<_> =
             listed.common_prefixes.iter().filter_map(|path| folder_hours(tier, path.filename()?)).collect();
         folders.sort_by_key(|hours| hours.start);
@@ -53,17 +56,16 @@ impl Archive {
     /// The objects of a tier whose periods reach into `hours`, in order.
     pub async fn list(&self, tenant: &TenantId, tier: Tier, hours: Range<u32>) -> Result<Vec<Listed>, ArchiveError> {
         let meets = |other: &Range<u32>| other.start < hours.end && hours.start < other.end;
-        let folders = self.folders(tenant, tier).await?.into_iter().filter(meets);
-        let prefixes = folders.map(|folder| {
-            // A folder of the finest tier is a day, as those of the next.
-            let tier = if tier == Tier::Hour { Tier::Hour } else { Tier::Minute };
-            Period::containing(tier, folder.start)
-        });
-        let prefixes = prefixes.map(|period| match tier {
-            Tier::FiveSeconds => folder_prefix(tenant, Period::Hour(period.hours().start)),
-            Tier::Minute | Tier::Hour => folder_prefix(tenant, period),
-        });
-        let lists = prefixes.map(|prefix| async move { self.store.list(Some(&prefix)).try_collect::<Vec<_>>().await });
+        let prefixes = match few_prefixes(tenant, tier, &hours) {
+            Some(prefixes) => prefixes,
+            None => {
+                let folders = self.folders(tenant, tier).await?.into_iter().filter(meets);
+                folders.map(|folder| folder_prefix(tenant, folder_of(tier, folder.start))).collect()
+            }
+        };
+        let lists = prefixes.into_iter();
+        let lists =
+            lists.map(|prefix| async move { self.source.store.list(Some(&prefix)).try_collect::<Vec<_>>().await });
         let lists: Vec<Vec<ObjectMeta>> =
             futures::stream::iter(lists.collect::<Vec<_>>()).buffer_unordered(LISTS_AT_ONCE).try_collect().await?;
         let listed = lists.into_iter().flatten().filter_map(Listed::of);
@@ -81,7 +83,7 @@ impl Archive {
 
     /// Keys of the objects of a period, by shard.
     pub async fn shards(&self, tenant: &TenantId, period: Period) -> Result<Vec<ObjectKey>, ArchiveError> {
-        let listed = self.store.list_with_delimiter(Some(&crate::key::period_prefix(tenant, period))).await?;
+        let listed = self.source.store.list_with_delimiter(Some(&period_prefix(tenant, period))).await?;
         let mut keys: Vec<_> = listed.objects.iter().filter_map(|object| ObjectKey::parse(&object.location)).collect();
         keys.sort();
         Ok(keys)
@@ -89,7 +91,7 @@ impl Archive {
 
     /// Keys of all objects of all tiers, in order.
     pub async fn objects(&self) -> Result<Vec<ObjectKey>, ArchiveError> {
-        let listed: Vec<_> = self.store.list(None).try_collect().await?;
+        let listed: Vec<_> = self.source.store.list(None).try_collect().await?;
         let mut keys: Vec<_> = listed.iter().filter_map(|object| ObjectKey::parse(&object.location)).collect();
         keys.sort();
         Ok(keys)
@@ -106,7 +108,7 @@ impl Archive {
 
     /// Whether all shards of an hour are there, as of its last build.
     pub async fn is_complete(&self, tenant: &TenantId, hour: u32) -> Result<bool, ArchiveError> {
-        match self.store.head(&success_marker(tenant, hour)).await {
+        match self.source.store.head(&success_marker(tenant, hour)).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error.into()),
@@ -123,9 +125,38 @@ impl Archive {
     }
 
     async fn delete_path(&self, path: &Path) -> Result<(), ArchiveError> {
-        match self.store.delete(path).await {
+        match self.source.store.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A period in the folder of a tier that holds an hour: one of the finest tier
+/// is a day, as those of the next.
+fn folder_of(tier: Tier, hour: u32) -> Period {
+    match tier {
+        Tier::FiveSeconds => Period::Hour(hour),
+        Tier::Minute | Tier::Hour => Period::containing(tier, hour),
+    }
+}
+
+/// What to list for a short time: hours of the finest tier, else folders.
+/// `None` for a longer one.
+fn few_prefixes(tenant: &TenantId, tier: Tier, hours: &Range<u32>) -> Option<Vec<Path>> {
+    let last = hours.end.checked_sub(1).filter(|last| *last >= hours.start)?;
+    if tier == Tier::FiveSeconds && last - hours.start < FEW_FOLDERS {
+        return Some(hours.clone().map(|hour| period_prefix(tenant, Period::Hour(hour))).collect());
+    }
+    let by = if tier == Tier::Hour { Tier::Hour } else { Tier::Minute };
+    let mut prefixes = Vec::new();
+    let mut hour = hours.start;
+    while hour <= last {
+        if prefixes.len() as u32 == FEW_FOLDERS {
+            return None;
+        }
+        prefixes.push(folder_prefix(tenant, folder_of(tier, hour)));
+        hour = Period::containing(by, hour).hours().end;
+    }
+    Some(prefixes)
 }

@@ -5,17 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use tidegate_model::time::hour_of;
-use tidegate_model::{Labels, TenantId, Window};
+use tidegate_model::TenantId;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Archive, Listed};
-use crate::reader::Keep;
 use crate::{ArchiveError, ObjectKey, Tier};
 
 /// An object, and the hours for which it is the one to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     pub key: ObjectKey,
+    /// Of the version that was listed.
+    pub(super) e_tag: Option<String>,
     hours: BTreeSet<u32>,
 }
 
@@ -24,9 +25,16 @@ impl Slice {
         self.key.period.tier()
     }
 
-    /// Whether the window is the slice's to answer for.
-    pub fn holds(&self, window: &Window) -> bool {
-        self.hours.contains(&hour_of(window.start_ms))
+    /// A hash of the version that was listed: of the object's path and ETag.
+    /// `None` where the store gives no ETag.
+    pub fn version(&self) -> Option<u128> {
+        let e_tag = self.e_tag.as_deref()?;
+        Some(xxh3_128(format!("{}\0{e_tag}", self.key.path()).as_bytes()))
+    }
+
+    /// Ascending.
+    pub fn hours(&self) -> impl Iterator<Item = u32> {
+        self.hours.iter().copied()
     }
 }
 
@@ -46,35 +54,19 @@ impl Archive {
         }
         Ok(choose(listed, hours, without))
     }
-
-    /// Series of the slice that `keep` wants, with the slice's own windows;
-    /// `None` when its object is gone, so that a coarser one is the one to
-    /// read. With `name`, only series of that metric are looked at.
-    pub async fn read_slice(
-        &self,
-        slice: &Slice,
-        name: Option<&str>,
-        keep: Keep<'_>,
-    ) -> Result<Option<Vec<(Labels, Vec<Window>)>>, ArchiveError> {
-        let mut read = self.read(&slice.key, name, keep).await?;
-        for (_, windows) in read.iter_mut().flatten() {
-            windows.retain(|window| slice.holds(window));
-        }
-        Ok(read)
-    }
 }
 
 /// `listed` comes tier by tier, the finest first.
 fn choose(listed: Vec<Listed>, hours: Range<u32>, without: &BTreeSet<u32>) -> Vec<Slice> {
     let mut taken: BTreeMap<u16, BTreeSet<u32>> = BTreeMap::new();
     let mut slices = Vec::new();
-    for Listed { key, .. } in listed {
+    for Listed { key, e_tag, .. } in listed {
         let taken = taken.entry(key.shard).or_default();
         let of_key = key.period.hours();
         let of_key = of_key.start.max(hours.start)..of_key.end.min(hours.end);
         let hours: BTreeSet<u32> = of_key.filter(|hour| !without.contains(hour) && taken.insert(*hour)).collect();
         if !hours.is_empty() {
-            slices.push(Slice { key, hours });
+            slices.push(Slice { key, e_tag, hours });
         }
     }
     slices

@@ -8,7 +8,7 @@ use tidegate_model::{Labels, MetricId, SourceId, TenantId, Window, WindowValue};
 
 use super::*;
 use crate::tests::{HOUR, HOUR_START_MS, any_value, covering, float, key, labels, same_window, shifted};
-use crate::{ObjectKey, ObjectWriter, Period, series_order};
+use crate::{ObjectKey, ObjectWriter, Period, Tier, series_order};
 
 pub fn encode(key: ObjectKey, mut series: Vec<(Labels, Vec<Window>)>) -> EncodedObject {
     series.sort_by(|(a, _), (b, _)| series_order(a, b));
@@ -179,7 +179,7 @@ async fn damaged_objects_are_named_not_believed() {
     let archive = Archive::in_memory();
     let hour = encode(key(0), vec![(labels("up", &[("job", "a")]), one_sample(1.0))]);
     for length in [0, 4, 100, hour.bytes.len() / 2, hour.bytes.len() - 1] {
-        archive.store.put(&key(0).path(), hour.bytes.slice(..length).into()).await.unwrap();
+        archive.store().put(&key(0).path(), hour.bytes.slice(..length).into()).await.unwrap();
         let read = archive.read_hour(&TenantId::default(), HOUR, None, &|_| true).await;
         assert!(read.is_err(), "the first {length} bytes were believed");
     }
@@ -195,7 +195,7 @@ async fn flipped_bytes_end_in_an_answer() {
     for at in (0..hour.bytes.len()).step_by(7) {
         let mut bytes = hour.bytes.to_vec();
         bytes[at] ^= 0x55;
-        archive.store.put(&key(0).path(), bytes.into()).await.unwrap();
+        archive.store().put(&key(0).path(), bytes.into()).await.unwrap();
         refused += usize::from(archive.read_hour(&TenantId::default(), HOUR, None, &|_| true).await.is_err());
     }
     assert!(refused > 0);
@@ -250,5 +250,74 @@ async fn an_older_view_gives_way_and_a_base_that_is_gone_is_told() {
         // The same again, as after a lost answer.
         let put = archive.put_based_on(&more, Base::Object(seen.as_deref())).await.unwrap();
         assert_eq!(put, PutOutcome::Unchanged);
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_what_was_listed_or_nothing() {
+    let (_folder, archives) = archives();
+    let tenant = TenantId::default();
+    for archive in archives {
+        let of = |upto: usize| {
+            let series = ["cpu", "mem", "net"][..upto].iter().map(|name| (labels(name, &[]), one_sample(1.0)));
+            encode(key(0), series.collect())
+        };
+        let slice = async || {
+            let mut slices = archive.slices(&tenant, HOUR..HOUR + 1, &Default::default()).await.unwrap();
+            assert_eq!(slices.len(), 1);
+            slices.remove(0)
+        };
+        archive.put(&of(1)).await.unwrap();
+        let first = slice().await;
+        assert_eq!(slice().await.version(), first.version());
+        assert!(first.version().is_some());
+        let version = archive.version(&first).await.unwrap().unwrap().without_bytes();
+        let groups = version.row_groups(None);
+        let runs = version.series(groups.clone()).await.unwrap().remove(0);
+        assert_eq!(runs.iter().map(|run| &run.labels).collect::<Vec<_>>(), [&labels("cpu", &[])]);
+        let read = version.windows(vec![runs[0].rows.clone()], |windows| windows).await.unwrap();
+        assert_eq!(read, [one_sample(1.0)]);
+
+        archive.put(&of(2)).await.unwrap();
+        assert_ne!(slice().await.version(), first.version());
+        assert!(archive.version(&first).await.unwrap().is_none(), "another is there");
+        let replaced = version.series(groups).await;
+        assert!(matches!(replaced, Err(ArchiveError::Replaced(_))));
+        archive.delete(&key(0)).await.unwrap();
+        assert!(archive.version(&first).await.unwrap().is_none(), "nothing is there");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_any_length_of_time_has_what_is_in_it() {
+    let (_folder, archives) = archives();
+    for archive in archives {
+        let mut there = Vec::new();
+        for hour in [HOUR - 900, HOUR - 30, HOUR - 2, HOUR, HOUR + 1, HOUR + 25, HOUR + 800] {
+            for tier in Tier::ALL {
+                let object = ObjectKey { period: Period::containing(tier, hour), ..key(0) };
+                let mut writer = ObjectWriter::new(object.clone()).unwrap();
+                let series = labels("cpu", &[]);
+                let windows = vec![float(object.period.times_ms().start, &[(0, 1.0)])];
+                writer.series(MetricId::of(&TenantId::default(), &series), &series, &windows).unwrap();
+                archive.put(&writer.finish(covering(windows)).unwrap()).await.unwrap();
+                there.push(object);
+            }
+        }
+        there.sort();
+        there.dedup();
+        for hours in
+            [0..u32::MAX, HOUR..HOUR + 1, HOUR - 2..HOUR + 1, HOUR - 31..HOUR + 26, HOUR - 900..HOUR + 1, HOUR..HOUR]
+        {
+            for tier in Tier::ALL {
+                let listed = archive.list(&TenantId::default(), tier, hours.clone()).await.unwrap();
+                let listed: Vec<_> = listed.into_iter().map(|listed| listed.key).collect();
+                let meets = |key: &&ObjectKey| {
+                    let of = key.period.hours();
+                    key.period.tier() == tier && of.start < hours.end && hours.start < of.end
+                };
+                assert_eq!(listed, there.iter().filter(meets).cloned().collect::<Vec<_>>(), "{hours:?} {tier:?}");
+            }
+        }
     }
 }
