@@ -30,7 +30,11 @@ pub async fn poison(session: &mut Session) -> anyhow::Result<()> {
         let rollups = session.cluster.of(Target::Rollup);
         rollups.iter().map(|place| session.cluster.nodes[*place].told("record cannot be read")).sum()
     };
-    ensure!(told(session) > 0, "no rollup tells of the record that it cannot read");
+    let begun = Instant::now();
+    while told(session) == 0 {
+        ensure!(begun.elapsed() < NOTICED_LIMIT, "no rollup tells of the record that it cannot read");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     Ok(())
 }
 
