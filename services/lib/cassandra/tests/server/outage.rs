@@ -31,8 +31,13 @@ async fn an_outage_is_reported_in_time_and_passes() {
         ..direct.clone()
     };
     let store = super::shared::reopen(&through).await;
-    store.partition_count(PARTITIONS).await.expect("partition_count");
-    store.write_rows(vec![row(1, MINUTE, 1)]).await.expect("write_rows");
+    // Its patience may be too short for a node that is busy with other tests.
+    eventually("the store is there", PATIENCE, Duration::from_millis(100), async || {
+        let is_there = store.partition_count(PARTITIONS).await.is_ok();
+        Ok((is_there && store.write_rows(vec![row(1, MINUTE, 1)]).await.is_ok()).then_some(()))
+    })
+    .await
+    .expect("the store is there");
     for state in [State::Hanging, State::Refusing] {
         proxy.set(state);
         let begin = Instant::now();
@@ -49,7 +54,11 @@ async fn an_outage_is_reported_in_time_and_passes() {
         .await
         .expect("the store is back");
     }
-    let found = store.read_rows(&TenantId::default(), &[MetricId(1)], MINUTE..MINUTE + 1).await.expect("read_rows");
+    let found = eventually("an answer", PATIENCE, Duration::from_millis(100), async || {
+        Ok(store.read_rows(&TenantId::default(), &[MetricId(1)], MINUTE..MINUTE + 1).await.ok())
+    })
+    .await
+    .expect("an answer");
     assert_eq!(found, [row(1, MINUTE, 3)]);
     clean_up(&direct).await;
 }
