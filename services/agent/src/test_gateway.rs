@@ -96,7 +96,7 @@ impl Gateway {
 
     /// Waits until `count` batches have come.
     pub async fn wait_for(&self, count: usize) -> Vec<Received> {
-        for _ in 0..1_000 {
+        for _ in 0..6_000 {
             let received = self.received();
             if received.len() >= count {
                 return received;

@@ -30,7 +30,7 @@ use tidegate_testkit::aggregation_server::{Received, decode};
 use tidegate_testkit::{AggregationServer, eventually, now_ms, ports};
 use tokio::sync::mpsc;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(90);
 const EVERY: Duration = Duration::from_millis(20);
 
 struct Daemon {
@@ -107,7 +107,7 @@ impl Daemon {
     /// As SIGTERM does.
     async fn stop(&mut self) -> anyhow::Result<()> {
         let tasks = self.tasks.take().context("it does not run")?;
-        Ok(tasks.stop(Duration::from_secs(5)).await?)
+        Ok(tasks.stop(Duration::from_secs(60)).await?)
     }
 
     fn url(&self, path: &str) -> String {
@@ -225,17 +225,18 @@ async fn a_reload_under_load_loses_nothing() -> anyhow::Result<()> {
     let (mut pushed, mut sent) = (0, 0);
     let mut versions = ["idleTimeout = PT1M", "statistics { none = [min] }", "name = renamed", ""].into_iter();
     let begun = Instant::now();
-    let mut next = Duration::from_millis(300);
-    while begun.elapsed() < Duration::from_millis(3_500) {
+    // Posts at the last change of the file: a version is replaced when the one before it has flushed.
+    let mut before = None;
+    loop {
+        assert!(begun.elapsed() < LIMIT, "a version was never taken over");
         assert_eq!(daemon.push("pushed", 1.0).await?, 200);
         pushed += 1;
         socket.send_to(b"sent:1|c|#service:s,cluster:c,host:h", ("127.0.0.1", daemon.statsd))?;
         sent += 1;
-        if begun.elapsed() > next
-            && let Some(more) = versions.next()
-        {
+        if pushed % 100 == 0 && before.is_none_or(|before| server.count() > before) {
+            let Some(more) = versions.next() else { break };
+            before = Some(server.count());
             daemon.write("one.conf", &pipeline("one", daemon.statsd, &server, more))?;
-            next += Duration::from_millis(800);
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

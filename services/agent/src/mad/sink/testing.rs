@@ -31,7 +31,7 @@ pub fn policy() -> Policy {
 }
 
 pub fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    Instant::now() + Duration::from_secs(60)
 }
 
 /// A result of one sample, 4.5, in the first second of 1970.

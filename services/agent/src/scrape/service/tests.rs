@@ -100,7 +100,7 @@ async fn pages_are_pushed_with_up_and_series_end() {
     assert_eq!(value(&two, "b").map(f64::to_bits), Some(STALE.to_bits()));
     assert_eq!(value(&three, "up"), Some(0.0));
     assert_eq!(value(&three, "a_total").map(f64::to_bits), Some(STALE.to_bits()));
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn targets_come_and_go_with_their_file() {
         }
         count = received.len() + 1;
     }
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn pages_that_are_too_large_or_wrong_or_late_are_failures() {
     for received in running.gateway.wait_for(count).await {
         assert_eq!(value(&told(&received.request()), "up"), Some(0.0));
     }
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
 }
 
 #[test]

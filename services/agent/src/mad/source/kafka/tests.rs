@@ -62,7 +62,7 @@ async fn messages_become_records_and_are_committed() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!((running.metrics.received.get(), running.metrics.refused()), (3, 1));
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
     write(&topics, &["c 3"]).await;
     let mut next = run(&topics).await;
     assert_eq!(next.taken.names(1).await, ["c"]);
@@ -74,7 +74,7 @@ async fn a_pipeline_that_has_ended_is_committed_nothing_of() {
     let mut running = run(&topics).await;
     running.taken.close();
     write(&topics, &["a 1"]).await;
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
     assert_eq!(topics.committed("g", "t"), BTreeMap::new());
     let mut next = run(&topics).await;
     assert_eq!(next.taken.names(1).await, ["a"]);

@@ -52,7 +52,7 @@ async fn a_page_becomes_gauges() {
     let names: Vec<&str> = records.iter().map(|record| &*record.metrics[0].0).collect();
     assert_eq!(names[..2], ["a_total", "up"], "what is no number and what relabelling drops are left out");
     assert!(metrics.received.get() >= 1);
-    tasks.stop(Duration::from_secs(5)).await.unwrap();
+    tasks.stop(Duration::from_secs(60)).await.unwrap();
 }
 
 #[test]

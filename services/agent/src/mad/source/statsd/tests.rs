@@ -40,7 +40,7 @@ async fn datagrams_become_records() {
     assert_eq!(names[6_003], "\u{fffd}");
     assert_eq!(running.metrics.received.get(), 7);
     assert_eq!((running.metrics.refused(), running.metrics.sampled_out.get()), (1, 1));
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn what_the_kernel_has_when_the_source_stops_is_not_lost() {
         client.send_to(format!("n{n}:1|c").as_bytes(), running.address).unwrap();
     }
     running.tasks.cancel();
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
     assert_eq!(running.taken.rest().len(), 200);
 }
 

@@ -43,7 +43,7 @@ async fn lines_are_read_as_they_come_in_pieces() {
     }
     drop(client);
     assert_eq!(running.taken.names(3).await, ["a", "b", "c"]);
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
     assert!(running.taken.rest().is_empty(), "what has no end is no line");
     assert_eq!((running.metrics.received.get(), running.metrics.refused()), (5, 2));
     assert_eq!(running.metrics.connections.get(), 0);
@@ -83,7 +83,7 @@ async fn what_is_on_its_way_when_the_source_stops_is_read() {
     client.write_all(b"first 1\n").await.unwrap();
     assert_eq!(running.taken.names(1).await, ["first"]);
     client.write_all(b"last 1\n").await.unwrap();
-    running.tasks.stop(Duration::from_secs(5)).await.unwrap();
+    running.tasks.stop(Duration::from_secs(60)).await.unwrap();
     assert_eq!(running.taken.names(1).await, ["last"]);
 }
 
