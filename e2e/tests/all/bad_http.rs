@@ -104,7 +104,7 @@ async fn bombs_are_413_and_cost_little() -> anyhow::Result<()> {
 /// The answer to a request that says how long its body is, before any of it is sent.
 fn announce(port: u16, length: u64) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(SEEN_LIMIT))?;
     write!(stream, "POST /metrics HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n")?;
     write!(stream, "content-length: {length}\r\n\r\n")?;
     let mut head = [0; 1_000];

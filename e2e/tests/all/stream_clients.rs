@@ -82,7 +82,7 @@ impl Client {
 
 async fn push_one(agent: &mut push::Agent) -> anyhow::Result<()> {
     let series = [Series::new("followed", &[("host", "a.example")]).at(now_ms(), 1.0)];
-    push_until_taken(agent, &series, Duration::from_secs(20)).await
+    push_until_taken(agent, &series, LIMIT).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,7 +23,7 @@ pub async fn still_works(server: &Server, name: &str) -> anyhow::Result<()> {
     let series = [Series::new(name, &[]).at(tidegate_testkit::now_ms(), 1.0)];
     let answer = remote_write::send(&server.http_url(), remote_write::Version::V1, &series).await?;
     ensure!(answer.status().is_success(), "a good push gives {}: {}", answer.status(), answer.text().await?);
-    gives(&server.api(), &format!("sum(count_over_time({name}[2m]))"), 1.0, SEEN_LIMIT).await
+    gives(&server.api(), &format!("sum(count_over_time({name}[5m]))"), 1.0, SEEN_LIMIT).await
 }
 
 /// Sends a batch until it is taken, as an agent does: the same bytes, however often the server dies meanwhile.
