@@ -62,10 +62,7 @@ async fn duckdb_reads_a_shipped_hour() -> anyhow::Result<()> {
     let all = HOSTS as u64 * SAMPLES.cast_unsigned();
     let running = eventually("all samples are shipped", SHIPPED_LIMIT, Duration::from_secs(2), async || {
         let verified = server.verify()?;
-        ensure!(
-            verified.holds && verified.total("counted") == all && verified.total("archive") == all,
-            "{verified:?}"
-        );
+        ensure!(verified.holds && verified.total("counted") == all && verified.total("archive") == all, "{verified:?}");
         Ok(Some(verified))
     })
     .await?;

@@ -144,10 +144,10 @@ async fn a_part_too_large_for_the_log_fails_its_own_request_only() {
 
 #[tokio::test]
 async fn nothing_lingers_while_no_append_is_open() {
-    let f = fixture(Config { linger_ms: 1_000, ..Config::default() });
+    let f = fixture(Config { linger_ms: 60_000, ..Config::default() });
     let started = Instant::now();
     f.producer.submit(vec![(0, part(1, 100))]).await.unwrap();
-    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ async fn the_pipelines_ledger_and_what_is_archived() {
     let server = world.start().await;
     world.publish(&[], BASE_MS + 61_000).await;
     let answer = async || data_of(&server, "/api/v1/status/pipeline", &[]).await;
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if answer().await["partitions"][0]["watermark"].is_number() {
             break;
         }

@@ -126,7 +126,7 @@ async fn until_the_index_is_loaded_queries_are_told_to_wait() {
     assert_eq!(health.not_ready().len(), 1);
 
     world.store.set_failing(Failing::Nothing);
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if health.not_ready().is_empty() {
             assert_eq!(reqwest::get(&url).await.unwrap().status().as_u16(), 200);
             return;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::testing::{BASE_MS, Server, World, series};
 
 /// Generous: the slowest takes a fraction of a second.
-const PROMPT: Duration = Duration::from_secs(30);
+const PROMPT: Duration = Duration::from_secs(60);
 
 async fn small() -> Server {
     let world = World::new(BASE_MS + 60_000);

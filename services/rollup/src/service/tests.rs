@@ -53,7 +53,7 @@ pub(crate) fn retry_on(harness: &Harness) -> Retry {
 
 /// Waits until `done` gives something.
 async fn eventually<T>(what: &str, mut done: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if let Some(value) = done().await {
             return value;
         }

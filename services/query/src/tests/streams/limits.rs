@@ -17,7 +17,7 @@ async fn assert_refused(server: &Server, tenant: &str, query: &str, status: u16,
 }
 
 async fn until_open(server: &Server, tenant: &str, query: &str) {
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if open(server, tenant, query).await.status().as_u16() == 200 {
             return;
         }
