@@ -176,6 +176,13 @@ impl Harness {
         self.health.not_ready().into_iter().next().map(|(_, reason)| reason)
     }
 
+    /// Of a metric without labels.
+    fn count(&self, name: &str) -> u64 {
+        let metrics = self.metrics();
+        let value = |line: &str| line.strip_prefix(&format!("tidegate_rollup_{name} "))?.parse().ok();
+        metrics.lines().find_map(value).unwrap_or_default()
+    }
+
     fn metrics(&self) -> String {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
@@ -295,6 +302,32 @@ async fn while_the_store_is_away_nothing_is_committed_and_nothing_lost() {
     harness.closed(T + 70_000).await;
     assert_eq!(harness.rows(), [(series(1).0, 1, 1.0)]);
     eventually("readiness", async || harness.not_ready().is_none().then_some(())).await;
+    harness.stop().await;
+}
+
+/// It holds the minute under way and a few that are closed, and leaves the rest in the log.
+#[tokio::test]
+async fn while_the_store_stands_still_for_long_a_few_minutes_are_held() {
+    const MINUTES: u64 = 20;
+    let mut harness = Harness::started(1).await;
+    harness.push(T, session(1), &[(1, T, 1.0)]).await;
+    // With the series in the store, writing rows is all that fails.
+    eventually("series", async || (harness.count("series_rows_total") == 1).then_some(())).await;
+    harness.store.set_failing(Failing::Everything);
+    for minute in 1..MINUTES {
+        let at_ms = T + minute.cast_signed() * 60_000;
+        harness.push(at_ms, session(1 + minute), &[(1, at_ms, 1.0)]).await;
+    }
+    // One in the flusher's hands, two that wait for it, one that waits to be handed over, and the one under way.
+    eventually("the minutes that are held", async || (harness.count("samples_total") >= 4).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let held = harness.count("samples_total");
+    assert!((4..=6).contains(&held), "{held} minutes of {MINUTES} are read");
+
+    harness.store.set_failing(Failing::Nothing);
+    harness.closed(T + (MINUTES.cast_signed() + 1) * 60_000).await;
+    assert_eq!(harness.rows(), vec![(series(1).0, 1, 1.0); MINUTES as usize]);
+    assert_eq!(harness.ledger().await.counted, MINUTES);
     harness.stop().await;
 }
 
