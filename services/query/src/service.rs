@@ -172,6 +172,19 @@ impl Query {
         })
     }
 
+    /// Waits for what a request looks up, as long as configuration, token and
+    /// tenant let it.
+    pub async fn look_up<T>(
+        &self,
+        principal: Option<&Principal>,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let own = Own::of(principal, &self.config, self.config.timeout());
+        let after = own.timeout.map_or(self.config.timeout(), |(own_ms, _)| Duration::from_millis(own_ms));
+        let found = tokio::time::timeout(after, work).await;
+        found.unwrap_or(Err(Error::Timeout { after })).map_err(|error| own.of_error(error))
+    }
+
     async fn run_within(
         &self,
         task: Task,

@@ -7,6 +7,7 @@ mod dashboards;
 mod held;
 mod hostile;
 mod limits;
+mod look_ups;
 mod seam;
 mod streams;
 mod tiers;

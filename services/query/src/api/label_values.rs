@@ -18,17 +18,22 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let name = ask.name.as_deref().filter(|name| !name.is_empty()).map(unescape).ok_or_else(missing)?;
     let within = Within::read(&query, &ask)?;
     let limit = ask.limit("limit")?;
-    let archived = within.archived(&query, &ask.tenant).await?;
     let index = query.index.tenant(&ask.tenant);
-    let values = in_background(move || {
-        let mut values = BTreeSet::new();
-        if let Some(index) = index {
-            let index = index.read();
-            values.extend(index.label_values(&name, &within.indexed(&index)));
-        }
-        values.extend(archived.iter().filter_map(|labels| labels.get(&name)).map(str::to_owned));
-        Ok(values)
-    })
-    .await?;
+    let looking_up = async {
+        let held = ask.begin_query()?;
+        let archived = within.archived(&query, &ask.tenant).await?;
+        in_background(move || {
+            let _held = held;
+            let mut values = BTreeSet::new();
+            if let Some(index) = index {
+                let index = index.read();
+                values.extend(index.label_values(&name, &within.indexed(&index)));
+            }
+            values.extend(archived.iter().filter_map(|labels| labels.get(&name)).map(str::to_owned));
+            Ok(values)
+        })
+        .await
+    };
+    let values = query.look_up(ask.principal.as_ref(), looking_up).await?;
     limited(&query, values, limit)
 }

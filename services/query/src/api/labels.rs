@@ -14,20 +14,25 @@ use crate::service::Query;
 pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let within = Within::read(&query, &ask)?;
     let limit = ask.limit("limit")?;
-    let archived = within.archived(&query, &ask.tenant).await?;
     let index = query.index.tenant(&ask.tenant);
-    let names = in_background(move || {
-        let mut names = BTreeSet::new();
-        if let Some(index) = index {
-            let index = index.read();
-            names.extend(index.label_names(&within.indexed(&index)));
-        }
-        for labels in &archived {
-            names.extend(labels.iter().map(|(name, _)| name.to_owned()));
-        }
-        Ok(names)
-    })
-    .await?;
+    let looking_up = async {
+        let held = ask.begin_query()?;
+        let archived = within.archived(&query, &ask.tenant).await?;
+        in_background(move || {
+            let _held = held;
+            let mut names = BTreeSet::new();
+            if let Some(index) = index {
+                let index = index.read();
+                names.extend(index.label_names(&within.indexed(&index)));
+            }
+            for labels in &archived {
+                names.extend(labels.iter().map(|(name, _)| name.to_owned()));
+            }
+            Ok(names)
+        })
+        .await
+    };
+    let names = query.look_up(ask.principal.as_ref(), looking_up).await?;
     limited(&query, names, limit)
 }
 

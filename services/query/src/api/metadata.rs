@@ -14,7 +14,11 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let limit = ask.limit("limit")?;
     // Of each metric one description is kept, so any limit lets it through.
     ask.limit("limit_per_metric")?;
-    let metadata = query.store.read_metadata(&ask.tenant).await?;
+    let looking_up = async {
+        let _held = ask.begin_query()?;
+        Ok(query.store.read_metadata(&ask.tenant).await?)
+    };
+    let metadata = query.look_up(ask.principal.as_ref(), looking_up).await?;
     let wanted = ask.get("metric");
     let metadata: BTreeMap<_, _> =
         metadata.into_iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name)).collect();

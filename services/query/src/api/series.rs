@@ -17,25 +17,29 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     }
     let limit = ask.limit("limit")?;
     let max_series = query.config.max_series;
-    let archived = within.archived(&query, &ask.tenant).await?;
     let index = query.index.tenant(&ask.tenant);
-    let series = in_background(move || {
-        let mut series = archived;
-        if let Some(index) = index {
-            let index = index.read();
-            let found = within.indexed(&index);
-            if limit == usize::MAX && found.len() > max_series as u64 {
-                return Err(Error::TooManySeries { found: found.len() as usize, limit: max_series });
+    let looking_up = async {
+        let held = ask.begin_query()?;
+        let mut series = within.archived(&query, &ask.tenant).await?;
+        in_background(move || {
+            let _held = held;
+            if let Some(index) = index {
+                let index = index.read();
+                let found = within.indexed(&index);
+                if limit == usize::MAX && found.len() > max_series as u64 {
+                    return Err(Error::TooManySeries { found: found.len() as usize, limit: max_series });
+                }
+                // One more than asked shows that there are more.
+                let wanted = found.iter().take(limit.saturating_add(1));
+                series.extend(wanted.filter_map(|number| index.series(number)).map(|found| found.labels.clone()));
             }
-            // One more than asked shows that there are more.
-            let wanted = found.iter().take(limit.saturating_add(1));
-            series.extend(wanted.filter_map(|number| index.series(number)).map(|found| found.labels.clone()));
-        }
-        let mut series: Vec<_> = series.into_iter().collect();
-        series.sort_unstable_by(|a, b| a.iter().cmp(b.iter()));
-        Ok(series)
-    })
-    .await?;
+            let mut series: Vec<_> = series.into_iter().collect();
+            series.sort_unstable_by(|a, b| a.iter().cmp(b.iter()));
+            Ok(series)
+        })
+        .await
+    };
+    let series = query.look_up(ask.principal.as_ref(), looking_up).await?;
     let warnings = if series.len() > limit { vec![super::TRUNCATED.to_owned()] } else { Vec::new() };
     let list = |json: &mut super::Json| {
         json.raw("[");

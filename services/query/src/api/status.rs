@@ -32,12 +32,17 @@ pub(super) async fn tsdb(query: Arc<Query>, ask: Ask) -> Result<Response, Error>
         None => TOP,
     };
     let index = query.index.tenant(&ask.tenant);
-    let counted = in_background(move || {
-        let Some(index) = index else { return Ok(Cardinality::default()) };
-        let index = index.read();
-        Ok(index.cardinality(&within.indexed(&index), top))
-    })
-    .await?;
+    let looking_up = async {
+        let held = ask.begin_query()?;
+        in_background(move || {
+            let _held = held;
+            let Some(index) = index else { return Ok(Cardinality::default()) };
+            let index = index.read();
+            Ok(index.cardinality(&within.indexed(&index), top))
+        })
+        .await
+    };
+    let counted = query.look_up(ask.principal.as_ref(), looking_up).await?;
     success(&query, |json| json.cardinality(&counted), &[], &[])
 }
 

@@ -60,12 +60,6 @@ impl Within {
         if self.archived_hours.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let after = query.config.timeout();
-        let listed = tokio::time::timeout(after, self.list_archived(query, tenant)).await;
-        listed.unwrap_or(Err(Error::Timeout { after }))
-    }
-
-    async fn list_archived(&self, query: &Query, tenant: &TenantId) -> Result<BTreeSet<Labels>, Error> {
         let accepts = |labels: &Labels| {
             self.selectors.is_empty() || self.selectors.iter().any(|m| m.iter().all(|matcher| matcher.matches(labels)))
         };
