@@ -84,4 +84,4 @@ fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,3 +1,5 @@
+mod smuggling;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::*;
+use smuggling::start_guarded;
 
 struct Running {
     address: SocketAddr,
@@ -247,35 +250,9 @@ async fn a_client_that_says_nothing_is_cut_off_from_either() {
     assert_eq!(talk(running.address, "PR").await, "");
 }
 
-const RULES: &[tidegate_access::Rule] = &[tidegate_access::Rule {
-    method: None,
-    path: "/",
-    need: tidegate_access::Need::Role(tidegate_access::Role::Read),
-}];
-
-async fn start_guarded(protocol: Protocol) -> (Running, tidegate_access::Secret) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("tokens.yaml");
-    std::fs::write(&path, "tokens: []").expect("writes");
-    let config = tidegate_access::Config { tokens_file: Some(path), ..Default::default() };
-    let guard = Guard::load(&config, RULES, &mut Registry::default()).expect("loads").expect("a guard");
-    let tenant = tidegate_model::TenantId::new("blue").expect("a name");
-    let secret = guard.issue("test", tenant, tidegate_access::Role::Read).expect("random");
-    let listener = listen("http.listen", "127.0.0.1:0".parse().expect("an address")).await.expect("listens");
-    let address = listener.local_addr().expect("an address");
-    let cancel = CancellationToken::new();
-    let tenant = |headers: http::HeaderMap| async move { format!("{:?}", headers.get("x-scope-orgid")) };
-    let router = Router::new().route("/", get(tenant)).route("/forgotten", get(|| async { "secret" }));
-    let server = Server { listener, protocol, router, limits: hasty(), metrics: ServerMetrics::default() };
-    let security = Security { guard: Some(guard), tls: None };
-    let running =
-        Running { address, cancel: cancel.clone(), server: tokio::spawn(server.serve_with(security, cancel)) };
-    (running, secret)
-}
-
 #[tokio::test]
 async fn no_route_sees_a_request_that_the_guard_refuses() {
-    let (running, secret) = start_guarded(Protocol::Http).await;
+    let (running, secret) = start_guarded(Protocol::Http, None).await;
     let get = async |path: &str, more: &str| {
         talk(running.address, &format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{more}\r\n")).await
     };
@@ -294,53 +271,10 @@ async fn no_route_sees_a_request_that_the_guard_refuses() {
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
 }
 
-/// Whatever the tenant's header looks like, a route sees that of the token or nothing at all.
-#[tokio::test]
-async fn the_header_of_the_tenant_cannot_be_smuggled() {
-    let (running, secret) = start_guarded(Protocol::Http).await;
-    let token = format!("Authorization: Bearer {}\r\n", secret.reveal());
-    let inner = format!("GET / HTTP/1.1\r\nHost: a\r\n{token}X-Scope-OrgID: red\r\n\r\n");
-    let long = "x".repeat(20_000);
-    for more in [
-        "x-scope-orgid: red\r\n",
-        "X-SCOPE-ORGID: red\r\n",
-        "X-Scope-OrgID:red\r\n",
-        "X-Scope-OrgID:\tred\r\n",
-        "X-Scope-OrgID : red\r\n",
-        " X-Scope-OrgID: red\r\n",
-        "X-Scope-OrgID\t: red\r\n",
-        "X-Scope-OrgID: blue\r\nX-Scope-OrgID: red\r\n",
-        "X-Scope-OrgID: red\r\nX-Scope-OrgID: blue\r\n",
-        "X-Scope-OrgID: blue, red\r\n",
-        "X-Scope-OrgID: blue|red\r\n",
-        "X-Scope-OrgID: blue\r\n red\r\n",
-        "X-Scope-OrgID: blue\0red\r\n",
-        "X-Scope-OrgID: \r\n",
-        "X-Scope-OrgID\0: red\r\n",
-        "X\u{2010}Scope\u{2010}OrgID: red\r\n",
-        "X_Scope_OrgID: red\r\n",
-        "Connection: X-Scope-OrgID\r\nX-Scope-OrgID: red\r\n",
-        "X-A: b\rX-Scope-OrgID: red\r\n",
-        "X-A: b\nX-Scope-OrgID: red\r\n",
-        &format!("X-A: {long}\r\nX-B: {long}\r\nX-Scope-OrgID: red\r\n"),
-        // A second request in what may be taken for the body of the first.
-        &format!("Content-Length: 0\r\nContent-Length: {}\r\n\r\n{inner}", inner.len()),
-        &format!("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n{inner}"),
-        &format!("Transfer-Encoding : chunked\r\nContent-Length: {}\r\n\r\n{inner}", inner.len()),
-    ] {
-        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{token}{more}\r\n");
-        let answer = talk(running.address, &request).await;
-        let tenants: Vec<_> =
-            answer.matches("Some(").zip(answer.split("Some(").skip(1)).map(|(_, rest)| rest).collect();
-        assert!(tenants.iter().all(|rest| rest.starts_with("\"blue\")")), "{more:?}: {answer}");
-        assert!(!answer.contains("200 OK") || !tenants.is_empty(), "{more:?}: {answer}");
-    }
-}
-
 #[tokio::test]
 async fn grpc_clients_are_told_in_their_own_way() {
     use tonic::client::GrpcService;
-    let (running, secret) = start_guarded(Protocol::Grpc).await;
+    let (running, secret) = start_guarded(Protocol::Grpc, None).await;
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", running.address)).expect("an endpoint");
     let mut channel = endpoint.connect().await.expect("connects");
     for (token, wanted) in [

@@ -1,4 +1,4 @@
-mod hostile;
+pub(crate) mod hostile;
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ use crate::server::{Limits, Protocol, Security, Server, ServerMetrics, listen};
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// A folder of certificates, written as they are asked for.
-struct Files(TempDir);
+pub(crate) struct Files(TempDir);
 
 fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).expect("params");
@@ -26,14 +26,14 @@ fn authority(name: &str) -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("signs")
 }
 
-fn params(name: &str) -> CertificateParams {
+pub(crate) fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::new(vec![name.to_owned()]).expect("params");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params
 }
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
@@ -51,7 +51,7 @@ impl Files {
     }
 
     /// Certificate and key in NAME.pem and NAME.key.
-    fn pair(&self, name: &str, params: &CertificateParams, by: Option<&Authority>) -> (PathBuf, PathBuf) {
+    pub(crate) fn pair(&self, name: &str, params: &CertificateParams, by: Option<&Authority>) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().expect("a key");
         let certificate = match by {
             Some(by) => params.signed_by(&key, by),
@@ -83,7 +83,7 @@ async fn serve(config: &TlsServerConfig, router: Router, limits: Limits) -> Runn
     Running { address, _stop: cancel.drop_guard() }
 }
 
-fn server(pair: (PathBuf, PathBuf), client_ca: Option<PathBuf>) -> TlsServerConfig {
+pub(crate) fn server(pair: (PathBuf, PathBuf), client_ca: Option<PathBuf>) -> TlsServerConfig {
     TlsServerConfig {
         certificate_path: Some(pair.0),
         key_path: Some(pair.1),
