@@ -6,6 +6,7 @@ mod pause;
 mod pushers;
 mod site;
 mod slow;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +44,10 @@ pub struct Plan {
     /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
     #[arg(long)]
     pub fleet: bool,
+    /// Ports with TLS, and a certificate made for the run. Idle connections come by it; what else is sent goes through a tunnel of
+    /// this program, so streams and slow clients are not to be had so.
+    #[arg(long, conflicts_with = "fleet")]
+    pub tls: bool,
     /// The servers' folder, with their ids; they are stopped and continued, so nobody else may use them. Default: the variable
     /// STACK_DIR.
     #[arg(long)]
@@ -93,7 +98,11 @@ pub struct Memory {
 
 impl Plan {
     fn faults(&self) -> Vec<Fault> {
-        let all = if self.fleet { Fault::value_variants() } else { &Fault::value_variants()[2..] };
+        let all = match (self.fleet, self.tls) {
+            (true, _) => Fault::value_variants(),
+            (false, true) => &[Fault::IdleGateway, Fault::IdleQuery],
+            (false, false) => &Fault::value_variants()[2..],
+        };
         if self.only.is_empty() { all.to_vec() } else { self.only.clone() }
     }
 
@@ -123,7 +132,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Vec<Observed>> {
 }
 
 async fn observe(plan: &Plan, fault: Fault) -> anyhow::Result<Observed> {
-    let site = Site::start(plan.fleet, &plan.settings).await?;
+    let site = Site::start(plan).await?;
     let answers = Arc::new(Answers::default());
     // Aborted when it is dropped.
     let _pushing = pushers::steady(site.gateway_grpc, plan.series, &answers).await?;
@@ -144,6 +153,8 @@ async fn observe(plan: &Plan, fault: Fault) -> anyhow::Result<Observed> {
 }
 
 async fn misbehave(plan: &Plan, fault: Fault, site: &Site, answers: &Arc<Answers>) -> anyhow::Result<Vec<String>> {
+    let is_idle = matches!(fault, Fault::IdleGateway | Fault::IdleQuery);
+    ensure!(is_idle || !plan.tls, "{} is not tried by TLS", fault.name());
     match fault {
         Fault::Store => {
             let paused = plan.pause("cassandra")?;

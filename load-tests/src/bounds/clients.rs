@@ -8,11 +8,14 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use super::site::Site;
+use super::site::{Secured, Site};
+use super::tls::{self, Speaks};
 use crate::opening;
 
 /// Small, so that what a client does not read stays with the server.
@@ -42,13 +45,31 @@ pub async fn deaf_streams(site: &Site, streams: usize, hold: Duration) -> anyhow
 
 /// HTTP/2 connections without a request, as of agents between two pushes.
 pub async fn idle_agents(site: &Site, count: usize, hold: Duration) -> anyhow::Result<Vec<String>> {
-    let port = site.gateway_grpc;
-    let open = opening::many(count, |_| idle_agent(port)).await?;
+    let open = match &site.secured {
+        None => opening::many(count, |_| idle_agent(tcp(site.gateway_grpc))).await?,
+        Some(Secured { certificates, grpc, .. }) => {
+            let (connector, port) = (certificates.connector(Speaks::Http2)?, *grpc);
+            opening::many(count, |_| idle_agent(secured(connector.clone(), port))).await?
+        }
+    };
     held(site.gateway_http, "grpc", count, open, hold).await
 }
 
-async fn idle_agent(port: u16) -> anyhow::Result<(http2::SendRequest<Full<Bytes>>, Aborted)> {
-    let io = TokioIo::new(TcpStream::connect(("127.0.0.1", port)).await?);
+async fn tcp(port: u16) -> anyhow::Result<TcpStream> {
+    Ok(TcpStream::connect(("127.0.0.1", port)).await?)
+}
+
+async fn secured(connector: TlsConnector, port: u16) -> anyhow::Result<TlsStream<TcpStream>> {
+    tls::connect(&connector, port).await
+}
+
+async fn idle_agent<S>(
+    connecting: impl Future<Output = anyhow::Result<S>>,
+) -> anyhow::Result<(http2::SendRequest<Full<Bytes>>, Aborted)>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let io = TokioIo::new(connecting.await?);
     let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
     // It answers pings. Without a sender it would end.
     Ok((sender, Aborted(tokio::spawn(async move { drop(connection.await) }))))
@@ -57,12 +78,21 @@ async fn idle_agent(port: u16) -> anyhow::Result<(http2::SendRequest<Full<Bytes>
 /// HTTP/1.1 connections that asked once.
 pub async fn idle_http(site: &Site, count: usize, hold: Duration) -> anyhow::Result<Vec<String>> {
     let port = site.query_http;
-    let open = opening::many(count, |_| idle_asker(port)).await?;
-    held(port, "http", count, open, hold).await
+    match &site.secured {
+        None => held(port, "http", count, opening::many(count, |_| idle_asker(tcp(port))).await?, hold).await,
+        Some(Secured { certificates, http, .. }) => {
+            let (connector, to) = (certificates.connector(Speaks::Http1)?, *http);
+            let open = opening::many(count, |_| idle_asker(secured(connector.clone(), to))).await?;
+            held(port, "http", count, open, hold).await
+        }
+    }
 }
 
-async fn idle_asker(port: u16) -> anyhow::Result<TcpStream> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn idle_asker<S>(connecting: impl Future<Output = anyhow::Result<S>>) -> anyhow::Result<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut stream = connecting.await?;
     stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await?;
