@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use reqwest::{Client, Method, Response};
+use tidegate_proto::v1::ingest_client::IngestClient;
 use tidegate_testkit::{Series, Server, binary, eventually, now_ms, push, remote_write};
 
 use crate::support::SEEN_LIMIT;
@@ -119,6 +120,10 @@ async fn each_route_asks_for_its_role() -> anyhow::Result<()> {
         (&get, "/api/v1/status/tenants", &admin),
         (&get, "/api/v1/stream", &read),
         (&post, "/admin/verify", &admin),
+        (&get, "/admin/log-level", &admin),
+        (&Method::PUT, "/admin/log-level", &admin),
+        (&Method::DELETE, "/admin/drain", &admin),
+        (&get, "/admin/profile?seconds=0", &admin),
         (&get, "/no/such/route", &admin),
     ] {
         for token in [None, Some("tdg_nobody")] {
@@ -162,6 +167,61 @@ async fn each_route_asks_for_its_role() -> anyhow::Result<()> {
         let done = |line: &&str| line.contains("/admin/verify") && line.contains("\"outcome\":\"done\"");
         let done = output.lines().find(done).context("no line of the recount")?;
         ensure!(done.contains("ops-admin"), "{done}");
+        Ok(Some(()))
+    })
+    .await?;
+    guarded.told_no_secret()
+}
+
+#[tokio::test]
+async fn an_admin_changes_what_is_logged_and_drains_and_no_log_has_a_secret() -> anyhow::Result<()> {
+    let mut guarded = Guarded::start("", &[]).await?;
+    let (pusher, read) = (guarded.token("one", "push").await?, guarded.token("one", "read").await?);
+    let admin = guarded.token("ops", "admin").await?;
+    let url = |path: &str| format!("{}{path}", guarded.server.http_url());
+    let level = async |directives: &'static str| {
+        let request = guarded.client.put(url("/admin/log-level")).bearer_auth(&admin).body(directives);
+        let answer = request.send().await?;
+        Ok::<_, anyhow::Error>((answer.status().as_u16(), answer.text().await?))
+    };
+    ensure!(level("a=b=c").await?.0 == 400);
+    // Whatever libraries tell, too, of requests by every way.
+    ensure!(level("trace").await? == (200, "trace\n".into()));
+    ensure!(guarded.push(&pusher, &[Series::new("told", &[]).at(now_ms(), 1.0)]).await?.status().is_success());
+    let channel = tonic::transport::Channel::from_shared(guarded.server.grpc_url())?.connect_lazy();
+    let batch = push::request([2; 16], 1, "told", &[Series::new("told", &[]).at(now_ms(), 1.0)]);
+    let mut request = tonic::Request::new(batch);
+    request.metadata_mut().insert("authorization", format!("Bearer {pusher}").parse()?);
+    IngestClient::new(channel).push(request).await?;
+    let cookie = format!("tidegate_session={read}");
+    let basic = guarded.client.get(url("/api/v1/labels")).basic_auth("grafana", Some(&read));
+    for request in [basic, guarded.client.get(url("/api/v1/labels")).header("cookie", cookie)] {
+        ensure!(request.send().await?.status() == 200);
+    }
+    let login = guarded.client.post(url("/login")).header("sec-fetch-site", "same-origin");
+    ensure!(login.form(&[("token", &read)]).send().await?.status() == 303);
+    guarded.told_no_secret()?;
+    ensure!(guarded.server.output().contains("\"level\":\"TRACE\""), "nothing was told");
+    let answer = guarded.ask(Method::DELETE, "/admin/log-level", Some(&admin)).await?;
+    ensure!(answer.text().await?.contains("hyper=info"), "not what it was at the start");
+
+    for (method, status) in [(Method::PUT, 503), (Method::DELETE, 200)] {
+        let changed = guarded.ask(method, "/admin/drain", Some(&admin)).await?;
+        ensure!(changed.status() == 200, "{changed:?}");
+        let ready = guarded.ask(Method::GET, "/readyz", None).await?.status();
+        ensure!(ready == status, "{ready}");
+        let answer = guarded.push(&pusher, &[Series::new("told", &[]).at(now_ms(), 1.0)]).await?;
+        ensure!(answer.status().is_success(), "{}", answer.status());
+    }
+    let profile = guarded.ask(Method::GET, "/admin/profile?seconds=1", Some(&admin)).await?.text().await?;
+    ensure!(profile.contains("user_seconds"), "{profile}");
+    // A line comes after its answer.
+    eventually("each of it is in the audit log", LIMIT, PAUSE, async || {
+        let output = guarded.server.output();
+        for path in ["/admin/log-level", "/admin/drain", "/admin/profile"] {
+            let mut lines = output.lines().filter(|line| line.contains("\"target\":\"audit\"") && line.contains(path));
+            ensure!(lines.any(|line| line.contains("ops-admin") && line.contains("\"outcome\":\"done\"")), "{path}");
+        }
         Ok(Some(()))
     })
     .await?;

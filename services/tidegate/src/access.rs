@@ -57,6 +57,9 @@ pub static TABLE: &[Rule] = &[
     any("/api/v1/stream", READ),
     any("/api/v1/tenant/usage", READ),
     any("/admin/verify", ADMIN),
+    any("/admin/log-level", ADMIN),
+    any("/admin/drain", ADMIN),
+    any("/admin/profile", ADMIN),
 ];
 
 /// The guard of both ports; `None` where no tokens are configured.

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use tidegate_runtime::file_handles;
-use tidegate_runtime::telemetry::{self, Shape, TelemetryError};
+use tidegate_runtime::telemetry::{self, Logs, TelemetryError};
 
 use cli::{Cli, Command, ConfigCommand, Configured, Mad};
 use config::Config;
@@ -93,7 +93,7 @@ fn raise_file_handles(config: &Config) {
     }
 }
 
-fn start_logs(config: &Config) -> Result<Shape, TelemetryError> {
+fn start_logs(config: &Config) -> Result<Logs, TelemetryError> {
     telemetry::start(&config.log, std::env::var("RUST_LOG").ok().as_deref())
 }
 

@@ -15,7 +15,7 @@ use tidegate_agent::OwnRegistry;
 use tidegate_runtime::failpoint::Failpoint;
 use tidegate_runtime::server::{self, ListenError, Protocol, Security, Server, ServerMetrics};
 use tidegate_runtime::shutdown::{self, Signals};
-use tidegate_runtime::telemetry::Shape;
+use tidegate_runtime::telemetry::{Logs, Shape};
 use tidegate_runtime::tls::Tls;
 use tidegate_runtime::{Health, Target, TaskError, Tasks, admin, process_metrics};
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub async fn run(
     selection: Selection,
     mut config: Config,
-    logs: Shape,
+    logs: Logs,
     background: &Handle,
     failpoint: Option<Arc<Failpoint>>,
 ) -> anyhow::Result<ExitCode> {
@@ -75,9 +75,10 @@ pub async fn run(
     // Nobody else sets it.
     shared.own.set(Arc::clone(&registry)).ok();
     let http = http.merge(admin::router(registry, shared.health.clone(), VERSION));
+    let http = http.merge(admin::control(logs.level, shared.health.clone()));
     let http = unknown::answered(http);
     let grpc = grpc.map(tonic::service::Routes::into_axum_router);
-    announce(selection, &config, &ports, data_dir.as_ref(), logs);
+    announce(selection, &config, &ports, data_dir.as_ref(), logs.shape);
     let mut servers = serve(ports, http, grpc, &config, metrics, doors, failures);
     let lost = adapters.clone().failed();
     servers.spawn("adapters", |cancel| async move {

@@ -2,6 +2,8 @@
 //! `/health`.
 
 mod classic;
+mod control;
+mod profile;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +17,8 @@ use axum::routing::get;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde_json::json;
+
+pub use control::router as control;
 
 use crate::Health;
 
