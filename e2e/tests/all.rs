@@ -11,6 +11,8 @@ mod archive;
 mod bad_grpc;
 #[path = "all/bad_http.rs"]
 mod bad_http;
+#[path = "all/certificates.rs"]
+mod certificates;
 #[path = "all/crash.rs"]
 mod crash;
 #[path = "all/disk_full.rs"]
