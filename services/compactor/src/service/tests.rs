@@ -1,6 +1,7 @@
 use std::fs;
 
 use prometheus_client::registry::Registry;
+use tidegate_coldstore::Tier;
 use tidegate_eventlog::memory::MemoryLog;
 use tidegate_model::time::DAY_MS;
 use tidegate_model::{Clock, Progress, SourceId, TenantId};
@@ -173,6 +174,46 @@ async fn each_member_and_each_tenant_by_itself() {
     setup.service.next_retention = Instant::now();
     setup.service.round(&[0]).await;
     assert_eq!(fine(&setup.archive).await, ["a"]);
+}
+
+/// Late samples, retention: whatever becomes of one tenant's hour, the other's has what it had.
+#[tokio::test]
+async fn an_hour_of_one_tenant_changes_and_goes_without_the_others() {
+    let mut setup = setup(Archive::in_memory());
+    setup.pipe.push(1_000, &[("a", "up", 500, 1.0), ("b", "up", 500, 1.0)]).await;
+    setup.pipe.tick(AFTER_MS);
+    setup.pipe.save().await;
+    setup.service.round(&[0]).await;
+    let [a, b] = ["a", "b"].map(|name| TenantId::new(name).unwrap());
+    let held = async |archive: &Archive, tenant: &TenantId| {
+        let listed = archive.list(tenant, Tier::FiveSeconds, 0..u32::MAX).await.unwrap();
+        let mut windows = Vec::new();
+        for listed in listed {
+            let read = archive.read_hour(tenant, HOUR, None, &|_| true).await.unwrap();
+            windows.push((listed.key, format!("{read:?}")));
+        }
+        windows
+    };
+    let (of_a, of_b) = (held(&setup.archive, &a).await, held(&setup.archive, &b).await);
+    assert_eq!((of_a.len(), of_b.len()), (1, 1));
+
+    setup.pipe.push(AFTER_MS + 1_000, &[("a", "up", 7_500, 2.0)]).await;
+    setup.pipe.tick(AFTER_MS + 200_000);
+    setup.pipe.save().await;
+    setup.service.round(&[0]).await;
+    assert_ne!(held(&setup.archive, &a).await, of_a, "the late sample is not there");
+    assert_eq!(held(&setup.archive, &b).await, of_b);
+
+    let short = TenantRetention { retention_5s_days: Some(20), ..TenantRetention::default() };
+    setup.service.config.tenant_retention.insert("a".into(), short);
+    setup.service.steady_for = Duration::ZERO;
+    for _ in 0..2 {
+        setup.at(HOUR_START_MS + 25 * DAY_MS).await;
+        setup.service.next_retention = Instant::now();
+        setup.service.round(&[0]).await;
+    }
+    assert_eq!(held(&setup.archive, &a).await, []);
+    assert_eq!(held(&setup.archive, &b).await, of_b);
 }
 
 /// A machine that crashed and starts again long after: the rows of its last
