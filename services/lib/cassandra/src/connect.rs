@@ -12,6 +12,7 @@ use scylla::statement::{Consistency as Level, SerialConsistency};
 
 use crate::config::{Config, Consistency};
 use crate::error::{OpenError, refusal};
+use crate::login::Login;
 use crate::tls;
 
 /// A session without a keyspace.
@@ -41,11 +42,11 @@ pub(crate) async fn connect(config: &Config) -> Result<Session, OpenError> {
         .tcp_nodelay(true)
         .tls_context(tls::context(config)?);
     if !config.user.is_empty() {
-        let password = config.password_source().read(|name| std::env::var_os(name))?;
+        let login = Login::new(config)?;
         if !config.tls.enabled {
             tracing::warn!("store.cassandra: the password is sent in clear; tls.enabled: true keeps it secret");
         }
-        builder = builder.user(config.user.clone(), password.reveal());
+        builder = builder.authenticator_provider(Arc::new(login));
     }
     builder.build().await.map_err(|source| refusal(config, source))
 }

@@ -12,6 +12,7 @@ mod connect;
 mod database;
 mod error;
 mod hours;
+mod login;
 mod metrics;
 mod migrate;
 mod retention;
