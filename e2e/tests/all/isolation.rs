@@ -1,8 +1,11 @@
 //! Two tenants do whatever comes, in any order, on every API. Of one nothing is ever in an answer to the other, nothing that one
 //! pushes changes what the other has, and what both push byte for byte counts for both.
 
+#[path = "isolation/archived.rs"]
+mod archived;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -82,7 +85,13 @@ struct Step {
     does: Do,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    PushingAndAsking,
+    Asking,
+}
+
+fn steps(phase: Phase) -> impl Strategy<Value = Vec<Step>> {
     let by = || {
         proptest::sample::select(vec![
             By::Json,
@@ -154,12 +163,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             ]).prop_map(Selector::Foreign),
         ]
     };
-    let does = prop_oneof![
+    let pushes = prop_oneof![
         6 => (by(), what()).prop_map(|(by, what)| Do::Push(by, what)),
         1 => (by(), what()).prop_map(|(by, what)| Do::PushAs(by, what)),
+    ];
+    let asks = prop_oneof![
         6 => (route(), selector()).prop_map(|(route, selector)| Do::Ask(route, selector)),
         1 => (route(), selector()).prop_map(|(route, selector)| Do::AskAs(route, selector)),
     ];
+    let does = match phase {
+        Phase::PushingAndAsking => prop_oneof![pushes, asks].boxed(),
+        Phase::Asking => asks.boxed(),
+    };
     proptest::collection::vec((0..2_usize, does).prop_map(|(tenant, does)| Step { tenant, does }), 10..40)
 }
 
@@ -174,11 +189,81 @@ struct Site {
     guarded: Guarded,
     push: Vec<String>,
     read: Vec<String>,
+    /// What is pushed is so much older than it says by the clock, and so is what is asked for.
+    ago_ms: i64,
+    /// By that time, as what follows.
     begun_ms: i64,
+    /// What is asked for from when on nothing more is pushed.
+    asked_ms: OnceLock<i64>,
     pushed: Mutex<Pushed>,
 }
 
 impl Site {
+    async fn start(ago_ms: i64, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let mut guarded = Guarded::start("", settings).await?;
+        let (mut push, mut read) = (Vec::new(), Vec::new());
+        for tenant in TENANTS {
+            push.push(guarded.token(tenant, "push").await?);
+            read.push(guarded.token(tenant, "read").await?);
+        }
+        let (begun_ms, asked_ms) = (now_ms() - ago_ms, OnceLock::new());
+        Ok(Self { guarded, push, read, ago_ms, begun_ms, asked_ms, pushed: Mutex::default() })
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.asked_ms.get().copied().unwrap_or_else(|| now_ms() - self.ago_ms)
+    }
+
+    /// So that there is something to be seen from the begin.
+    async fn begin(&self) -> anyhow::Result<()> {
+        for tenant in 0..2 {
+            for by in [By::Native, By::RemoteWrite1] {
+                self.step(Step { tenant, does: Do::Push(by, What::Own) }).await?;
+            }
+            self.step(Step { tenant, does: Do::Push(By::Native, What::Twin(0)) }).await?;
+        }
+        Ok(())
+    }
+
+    async fn both_see_their_own(&self) -> anyhow::Result<()> {
+        eventually("both see their own", SEEN_LIMIT, PAUSE, async || {
+            for (tenant, mark) in MARKS.iter().enumerate() {
+                ensure!(!self.query(tenant, &format!("{mark}_total")).await?.is_empty(), "nothing of {mark}");
+            }
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Whatever comes.
+    fn run(&self, phase: Phase, cases: u32) -> anyhow::Result<()> {
+        let config = Config { cases, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
+        let runtime = tokio::runtime::Handle::current();
+        let ran = tokio::task::block_in_place(|| {
+            TestRunner::new(config).run(&steps(phase), |steps| {
+                let all = async {
+                    for step in steps {
+                        self.step(step).await.with_context(|| format!("{step:?}"))?;
+                    }
+                    anyhow::Ok(())
+                };
+                runtime.block_on(all).map_err(|error| TestCaseError::fail(format!("{error:#}")))
+            })
+        });
+        ran.map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    /// Each kind of answer holds one's own, so the other's would have been seen in it.
+    async fn every_answer_shows_its_own(&self) -> anyhow::Result<()> {
+        let all = Selector::Pattern("{__name__!=\"\"}");
+        for route in [Route::Query, Route::QueryRange, Route::Series, Route::Labels, Route::Values("job")] {
+            for (tenant, name) in TENANTS.iter().enumerate() {
+                ensure!(self.ask(tenant, route, all).await?, "{route:?} shows {name} nothing");
+            }
+        }
+        Ok(())
+    }
+
     fn series(&self, tenant: usize, by: By, what: What) -> Vec<Series> {
         let (mark, kind) = (MARKS[tenant], format!("{by:?}"));
         match what {
@@ -190,9 +275,9 @@ impl Site {
                 .collect(),
             What::Own => {
                 let labels = [("job", mark), (mark, mark), ("instance", mark)];
-                vec![Series::new(&format!("{mark}_total"), &labels).at(now_ms(), 2.0)]
+                vec![Series::new(&format!("{mark}_total"), &labels).at(self.now_ms(), 2.0)]
             }
-            What::Shared => vec![Series::new("shared", &[("kind", "both")]).at(now_ms(), own_value(tenant))],
+            What::Shared => vec![Series::new("shared", &[("kind", "both")]).at(self.now_ms(), own_value(tenant))],
         }
     }
 
@@ -302,7 +387,7 @@ impl Site {
             }
             Do::Ask(route, selector) => self.ask(tenant, route, selector).await.map(drop),
             Do::AskAs(route, selector) => {
-                let path = path(tenant, route, selector);
+                let path = self.path(tenant, route, selector);
                 let url = format!("{}{path}", self.guarded.server.http_url());
                 let request =
                     self.guarded.client.get(url).bearer_auth(&self.read[tenant]).header("X-Scope-OrgID", other);
@@ -314,9 +399,32 @@ impl Site {
         }
     }
 
+    fn path(&self, tenant: usize, route: Route, selector: Selector) -> String {
+        let selector = match selector {
+            Selector::Pattern(text) => text.to_owned(),
+            Selector::Foreign(text) => text.replace("MARK", MARKS[1 - tenant]),
+        };
+        let encoded = selector.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let now = self.now_ms() / 1_000;
+        let long_ago = now - 20 * 86_400;
+        match route {
+            Route::Query => format!("/api/v1/query?query={encoded}&time={now}&explain=1"),
+            Route::QueryRange => {
+                format!("/api/v1/query_range?query={encoded}&start={}&end={}&step=15", now - 300, now + 60)
+            }
+            Route::LongAgo => {
+                format!("/api/v1/query_range?query={encoded}&start={long_ago}&end={now}&step=3600")
+            }
+            Route::Series => format!("/api/v1/series?match[]={encoded}&start={long_ago}"),
+            Route::Labels => format!("/api/v1/labels?match[]={encoded}&start={long_ago}"),
+            Route::Values(name) => format!("/api/v1/label/{name}/values?match[]={encoded}&start={long_ago}"),
+            Route::Plain(path) => path.to_owned(),
+        }
+    }
+
     /// Whether the answer holds something that is the tenant's own.
     async fn ask(&self, tenant: usize, route: Route, selector: Selector) -> anyhow::Result<bool> {
-        let path = path(tenant, route, selector);
+        let path = self.path(tenant, route, selector);
         let answer = self.guarded.ask(Method::GET, &path, Some(&self.read[tenant])).await?;
         let (status, text) = (answer.status(), answer.text().await?);
         let foreign = [MARKS[1 - tenant], TENANTS[1 - tenant]];
@@ -340,7 +448,9 @@ impl Site {
 
     async fn query(&self, tenant: usize, query: &str) -> anyhow::Result<Vec<(BTreeMap<String, String>, String)>> {
         let url = format!("{}/api/v1/query", self.guarded.server.http_url());
-        let request = self.guarded.client.get(url).query(&[("query", query)]).bearer_auth(&self.read[tenant]);
+        let time = self.now_ms() as f64 / 1_000.0;
+        let query = [("query", query), ("time", &format!("{time:.3}"))];
+        let request = self.guarded.client.get(url).query(&query).bearer_auth(&self.read[tenant]);
         let answer: Value = serde_json::from_str(&request.send().await?.text().await?)?;
         let result = answer["data"]["result"].as_array().with_context(|| answer.to_string())?;
         let pair = |one: &Value| {
@@ -391,72 +501,13 @@ fn own_value(tenant: usize) -> f64 {
     [3.0, 5.0][tenant]
 }
 
-fn path(tenant: usize, route: Route, selector: Selector) -> String {
-    let selector = match selector {
-        Selector::Pattern(text) => text.to_owned(),
-        Selector::Foreign(text) => text.replace("MARK", MARKS[1 - tenant]),
-    };
-    let encoded = selector.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let now = now_ms() / 1_000;
-    match route {
-        Route::Query => format!("/api/v1/query?query={encoded}&explain=1"),
-        Route::QueryRange => {
-            format!("/api/v1/query_range?query={encoded}&start={}&end={}&step=15", now - 300, now + 60)
-        }
-        Route::LongAgo => {
-            format!("/api/v1/query_range?query={encoded}&start={}&end={now}&step=3600", now - 20 * 86_400)
-        }
-        Route::Series => format!("/api/v1/series?match[]={encoded}&start={}", now - 20 * 86_400),
-        Route::Labels => format!("/api/v1/labels?match[]={encoded}"),
-        Route::Values(name) => format!("/api/v1/label/{name}/values?match[]={encoded}"),
-        Route::Plain(path) => path.to_owned(),
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_neither_see_nor_change_what_is_of_another() -> anyhow::Result<()> {
-    let mut guarded = Guarded::start("", &[]).await?;
-    let (mut push, mut read) = (Vec::new(), Vec::new());
-    for tenant in TENANTS {
-        push.push(guarded.token(tenant, "push").await?);
-        read.push(guarded.token(tenant, "read").await?);
-    }
-    let site = Site { guarded, push, read, begun_ms: now_ms(), pushed: Mutex::default() };
-    // So that there is something to be seen from the begin.
-    for tenant in 0..2 {
-        for by in [By::Native, By::RemoteWrite1] {
-            site.step(Step { tenant, does: Do::Push(by, What::Own) }).await?;
-        }
-        site.step(Step { tenant, does: Do::Push(By::Native, What::Twin(0)) }).await?;
-    }
-    eventually("both see their own", SEEN_LIMIT, PAUSE, async || {
-        for (tenant, mark) in MARKS.iter().enumerate() {
-            ensure!(!site.query(tenant, &format!("{mark}_total")).await?.is_empty(), "nothing of {mark}");
-        }
-        Ok(Some(()))
-    })
-    .await?;
-    let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
-    let runtime = tokio::runtime::Handle::current();
-    let ran = tokio::task::block_in_place(|| {
-        TestRunner::new(config).run(&steps(), |steps| {
-            let all = async {
-                for step in steps {
-                    site.step(step).await.with_context(|| format!("{step:?}"))?;
-                }
-                anyhow::Ok(())
-            };
-            runtime.block_on(all).map_err(|error| TestCaseError::fail(format!("{error:#}")))
-        })
-    });
-    ran.map_err(|error| anyhow::anyhow!("{error}"))?;
-    // Each kind of answer holds one's own, so the other's would have been seen in it.
-    let all = Selector::Pattern("{__name__!=\"\"}");
-    for route in [Route::Query, Route::QueryRange, Route::Series, Route::Labels, Route::Values("job")] {
-        for (tenant, name) in TENANTS.iter().enumerate() {
-            ensure!(site.ask(tenant, route, all).await?, "{route:?} shows {name} nothing");
-        }
-    }
+    let site = Site::start(0, &[]).await?;
+    site.begin().await?;
+    site.both_see_their_own().await?;
+    site.run(Phase::PushingAndAsking, CASES)?;
+    site.every_answer_shows_its_own().await?;
     for tenant in 0..2 {
         eventually("it has what it pushed", SEEN_LIMIT, PAUSE, async || site.has_its_own(tenant).await.map(Some))
             .await?;
