@@ -65,6 +65,7 @@ impl Lines {
                     if let Err(error) = ended {
                         tracing::error!(source = self.metrics.name(), %error, "a connection's task failed");
                     }
+                    self.metrics.connections.set(connections.len() as i64);
                     continue;
                 }
                 accepted = self.listener.accept() => accepted,

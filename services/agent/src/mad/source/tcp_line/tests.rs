@@ -4,6 +4,7 @@ use tidegate_mad::config::GraphiteParser;
 use tokio::io::AsyncWriteExt;
 
 use super::*;
+use crate::mad::sink::testing::until;
 use crate::mad::source::test_feed::{Taken, feed, metrics};
 
 struct Running {
@@ -59,6 +60,18 @@ async fn connections_do_not_mix() {
     assert_eq!(running.taken.names(1).await, ["x"]);
     one.write_all(b".c 1\n").await.unwrap();
     assert_eq!(running.taken.names(1).await, ["a.b.c"]);
+}
+
+#[tokio::test]
+async fn open_connections_are_counted() {
+    let mut running = graphite();
+    let (mut one, two) = (running.connect().await, running.connect().await);
+    one.write_all(b"x 1\n").await.unwrap();
+    assert_eq!(running.taken.names(1).await, ["x"]);
+    let connections = running.metrics.connections.clone();
+    until("two connections", || connections.get() == 2).await;
+    drop((one, two));
+    until("their ends", || connections.get() == 0).await;
 }
 
 #[tokio::test]
