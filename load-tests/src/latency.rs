@@ -1,7 +1,9 @@
 //! Open loop: requests leave on a fixed schedule, whether the ones before are answered or not, and an answer's latency
 //! counts from the time that the schedule names. A server that stalls cannot hide it.
 
-use std::time::{Duration, Instant};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -42,9 +44,37 @@ impl Schedule {
 /// What a run gave.
 pub struct Answered {
     pub latencies: Latencies,
+    /// How long after it was due a request left: a share of its latency that is this program's own, unless the answer before it on the
+    /// connection was late.
+    pub lateness: Latencies,
     pub busy_answers: u64,
+    /// In the order of the schedule.
+    pub exchanges: Vec<Exchange>,
+    /// Unix time of the schedule's begin.
+    pub begin_us: u128,
     pub wall: Duration,
     pub stages: Vec<Stage>,
+}
+
+/// A request's times after the schedule's begin.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exchange {
+    due: Duration,
+    left: Duration,
+    answered: Duration,
+}
+
+impl Answered {
+    /// The times of each request, in µs of Unix time, to be held against what a server did then.
+    pub fn write_times(&self, file: &Path) -> anyhow::Result<()> {
+        let mut lines = "due_us,left_us,answered_us\n".to_owned();
+        for exchange in &self.exchanges {
+            let [due, left, answered] =
+                [exchange.due, exchange.left, exchange.answered].map(|after| self.begin_us + after.as_micros());
+            writeln!(lines, "{due},{left},{answered}")?;
+        }
+        std::fs::write(file, lines).with_context(|| format!("writing {}", file.display()))
+    }
 }
 
 /// A request and when it is to leave.
@@ -71,6 +101,7 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
     let before = Snapshot::read(&target.metrics).await?;
     let lead = u64::try_from(start_ms - now_ms()).ok().context("encoding took longer than was thought")?;
     let begin = Instant::now() + Duration::from_millis(lead);
+    let begin_us = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() + u128::from(lead) * 1_000;
     let period = Duration::from_secs(1) / schedule.rate;
     // A thread of its own: timers of the runtime are a millisecond coarse.
     #[allow(clippy::disallowed_methods, reason = "on a blocking thread")]
@@ -84,15 +115,25 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
         Ok(())
     });
     dispatcher.await??;
-    let (mut latencies, mut busy_answers) = (Latencies::default(), 0);
+    let (mut exchanges, mut busy_answers) = (Vec::new(), 0);
     while let Some(done) = workers.join_next().await {
         let (of_one, busy) = done??;
-        latencies.merge(of_one);
+        exchanges.extend(of_one.into_iter().map(|[due, left, answered]| Exchange {
+            due: due.duration_since(begin),
+            left: left.duration_since(begin),
+            answered: answered.duration_since(begin),
+        }));
         busy_answers += busy;
     }
     let wall = begin.elapsed();
     let stages = Snapshot::read(&target.metrics).await?.since(&before);
-    Ok(Answered { latencies, busy_answers, wall, stages })
+    exchanges.sort_unstable();
+    let (mut latencies, mut lateness) = (Latencies::default(), Latencies::default());
+    for exchange in &exchanges {
+        latencies.add(exchange.answered - exchange.due);
+        lateness.add(exchange.left - exchange.due);
+    }
+    Ok(Answered { latencies, lateness, busy_answers, exchanges, begin_us, wall, stages })
 }
 
 /// One client a second's slot: each sends once a second, at its own place in it. The first leaves at `start_ms`.
@@ -126,16 +167,21 @@ fn encode(
     Ok(bodies)
 }
 
-async fn answer(mut connection: Connection, mut queue: mpsc::Receiver<Ticket>) -> anyhow::Result<(Latencies, u64)> {
-    let (mut latencies, mut busy) = (Latencies::default(), 0);
+/// When each was due, left and was answered; how many were refused for now.
+async fn answer(
+    mut connection: Connection,
+    mut queue: mpsc::Receiver<Ticket>,
+) -> anyhow::Result<(Vec<[Instant; 3]>, u64)> {
+    let (mut times, mut busy) = (Vec::with_capacity(queue.max_capacity()), 0);
     while let Some(Ticket { due, body }) = queue.recv().await {
-        if due.elapsed() > Duration::from_secs(30) {
+        let left = Instant::now();
+        if left.duration_since(due) > Duration::from_secs(30) {
             bail!("the server is 30 s behind the schedule");
         }
         if connection.send(body).await? != Outcome::Accepted {
             busy += 1;
         }
-        latencies.add(due.elapsed());
+        times.push([due, left, Instant::now()]);
     }
-    Ok((latencies, busy))
+    Ok((times, busy))
 }

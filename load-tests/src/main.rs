@@ -66,6 +66,9 @@ enum Mode {
         /// The gateway of a fleet alone, on the brokers of infra/stack: nobody reads what it appends.
         #[arg(long, conflicts_with = "fleet")]
         gateway: bool,
+        /// Write when each request was due, left and was answered to this file.
+        #[arg(long)]
+        times: Option<std::path::PathBuf>,
     },
     /// One tenant pushes on a schedule while another floods the server with new series, and while it does not, in turn; reports how
     /// long the first one's answers take.
@@ -166,7 +169,7 @@ async fn main() -> anyhow::Result<()> {
             println!("{}", report::push(&[run]));
             Ok(())
         }
-        Mode::Latency { schedule, common, protocol, fleet, gateway } => {
+        Mode::Latency { schedule, common, protocol, fleet, gateway, times } => {
             let target = match (fleet, gateway) {
                 (true, _) => target::fleet(protocol, &common.settings, target::WHOLE).await?,
                 (_, true) => target::fleet(protocol, &common.settings, &["gateway"]).await?,
@@ -177,6 +180,9 @@ async fn main() -> anyhow::Result<()> {
             let answered = latency::run(&target, &schedule, connections, common.seed).await?;
             println!("{}", report::latency(&target.name, &answered));
             println!("{}", report::stages(&answered.stages));
+            if let Some(file) = times {
+                answered.write_times(&file)?;
+            }
             Ok(())
         }
         Mode::Flood { plan, settings } => {

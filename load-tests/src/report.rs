@@ -81,6 +81,10 @@ pub fn latency(name: &str, answered: &Answered) -> String {
             "answer p50 / p99 / p99.9 / max, ms".to_owned(),
             quantiles(answered.latencies.quantiles([0.5, 0.99, 0.999, 1.0])),
         ],
+        vec![
+            "of which before it left p50 / p99 / p99.9 / max, ms".to_owned(),
+            quantiles(answered.lateness.quantiles([0.5, 0.99, 0.999, 1.0])),
+        ],
     ])
 }
 
