@@ -70,7 +70,7 @@ impl Partition {
         Ok(Reading::Tail(Fetched { records: fitting.cloned().collect(), bounds }))
     }
 
-    /// Takes records that are on disk, the first at the end; wakes readers.
+    /// Takes records that are on disk, the first at the end. Readers see them; those that wait are woken by [`Partition::wake`].
     pub fn extend(&self, records: impl IntoIterator<Item = Record>) {
         let mut state = self.state.lock();
         for record in records {
@@ -82,8 +82,11 @@ impl Partition {
             let Some(oldest) = state.tail.pop_front() else { break };
             state.tail_bytes -= oldest.payload.len() + RECORD_OVERHEAD_BYTES;
         }
-        let end = state.bounds.end;
-        drop(state);
+    }
+
+    /// Tells readers that wait of what [`Partition::extend`] took.
+    pub fn wake(&self) {
+        let end = self.bounds().end;
         self.ends.send_replace(end);
     }
 

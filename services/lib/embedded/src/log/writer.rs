@@ -12,6 +12,7 @@ use tidegate_eventlog::{Appended, LogError, Record};
 use tokio::sync::oneshot;
 
 use super::files::{Files, NewRecord};
+use super::partition::Partition;
 use super::{Shared, closed};
 use crate::engine::EngineError;
 
@@ -165,10 +166,12 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
                     records.map(|new| Appended { offset: new.record.offset, append_time_ms }).collect()
                 })
                 .collect();
-            publish(shared, records);
+            // A client waits for its answer, nobody for what readers do: they begin after it.
+            let grown = publish(shared, records);
             for (pending, appended) in pending.into_iter().zip(answers) {
                 pending.caller.answer(Ok(appended));
             }
+            grown.into_iter().for_each(Partition::wake);
             Ends::Known
         }
         Err(error) => {
@@ -182,16 +185,20 @@ fn write(shared: &Shared, group: Vec<Request>, ends: Ends) -> Ends {
     }
 }
 
-fn publish(shared: &Shared, records: Vec<NewRecord>) {
+/// Gives the partitions whose readers are to be woken.
+fn publish(shared: &Shared, records: Vec<NewRecord>) -> Vec<&Partition> {
     let mut by_partition: HashMap<u16, Vec<Record>> = HashMap::new();
     for new in records {
         by_partition.entry(new.partition).or_default().push(new.record);
     }
+    let mut grown = Vec::with_capacity(by_partition.len());
     for (partition, records) in by_partition {
         if let Ok(state) = shared.partition(partition) {
             state.extend(records);
+            grown.push(state);
         }
     }
+    grown
 }
 
 /// As a write, so that the files are opened again where that is due.
