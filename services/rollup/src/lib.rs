@@ -28,6 +28,7 @@ use tidegate_eventlog::{EventLog, Topic};
 use tidegate_hotstore::HotStore;
 use tidegate_runtime::{Health, Target, TaskError, Tasks};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 
 pub use error::Error;
 
@@ -46,6 +47,9 @@ pub struct Config {
     pub fetch_max_bytes: usize,
     /// Longest wait for new records.
     pub fetch_wait_ms: u64,
+    /// Least time between two reads of a partition that keeps up, the same moments for all of them: records of a millisecond each would
+    /// wake a task a record. What they hold is published a second after its window at the earliest. 0 = as they come.
+    pub read_every_ms: u64,
     /// Rows that one write to the store holds at most.
     pub flush_batch_rows: usize,
     /// Partitions that write rows at the same time.
@@ -60,6 +64,7 @@ impl Default for Config {
         Self {
             fetch_max_bytes: 1024 * 1024,
             fetch_wait_ms: 500,
+            read_every_ms: 20,
             flush_batch_rows: 20_000,
             flush_parallel: 2,
             flush_paced_ms: 5_000,
@@ -75,6 +80,8 @@ struct Context {
     metrics: Metrics,
     readiness: Readiness,
     pulses: Pulses,
+    /// From which the moments of reading are counted.
+    began: Instant,
     flushes: Semaphore,
     /// One partition publishes at a time: all have the same moments, and their
     /// windows together would hold up the pushes that wait for the same disk.
@@ -110,6 +117,7 @@ pub async fn build(
         metrics: Metrics::register(registry),
         readiness,
         pulses: Pulses::default(),
+        began: Instant::now(),
     });
     let mut tasks = Tasks::new(failures);
     let supervisor = Supervisor::new(context.clone());

@@ -9,6 +9,7 @@ use tidegate_fold::Fold;
 use tidegate_model::SourceId;
 use tidegate_model::time::{MINUTE_MS, day_of};
 use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::flush::{Flusher, Job};
@@ -52,6 +53,8 @@ async fn consume(context: Arc<Context>, partition: u16, cancel: CancellationToke
         jobs,
         caught_up_at: taken.log_end,
         caught_up: false,
+        read_all: false,
+        reads: reads(&retry.context),
         retry,
     };
     let consuming = async move { consumer.run().await };
@@ -81,6 +84,17 @@ struct Consumer {
     /// Offset up to which the log was filled at the take-over.
     caught_up_at: u64,
     caught_up: bool,
+    /// The last read left nothing in the log.
+    read_all: bool,
+    /// The moments at which a partition that keeps up reads.
+    reads: Option<Interval>,
+}
+
+fn reads(context: &Context) -> Option<Interval> {
+    let every = Duration::from_millis(context.config.read_every_ms);
+    let mut reads = (!every.is_zero()).then(|| interval_at(context.began, every))?;
+    reads.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    Some(reads)
 }
 
 /// Progress is saved whenever something closed, and on quiet partitions once a
@@ -96,7 +110,7 @@ impl Consumer {
         loop {
             let fetched = tokio::select! {
                 () = cancel.cancelled() => break,
-                fetched = self.fetch() => fetched?,
+                fetched = self.next() => fetched?,
             };
             match fetched {
                 Some(fetched) => self.fold_all(fetched, &cancel).await?,
@@ -105,6 +119,14 @@ impl Consumer {
         }
         self.settle().await?;
         self.hand_over().await
+    }
+
+    /// As `fetch`, in the partition's turn.
+    async fn next(&mut self) -> Result<Option<Fetched>, Error> {
+        if let Some(reads) = self.reads.as_mut().filter(|_| self.read_all) {
+            reads.tick().await;
+        }
+        self.fetch().await
     }
 
     /// The next records; `None` after a gap.
@@ -158,8 +180,8 @@ impl Consumer {
         if self.live.is_due(self.fold.clock()) {
             self.publish().await?;
         }
-        let read_all = self.fold.next_offset() >= fetched.bounds.end;
-        self.retry.context.pulses.seen(self.source.partition, last_append_ms, read_all);
+        self.read_all = self.fold.next_offset() >= fetched.bounds.end;
+        self.retry.context.pulses.seen(self.source.partition, last_append_ms, self.read_all);
         self.note_position(fetched.bounds.end);
         Ok(())
     }

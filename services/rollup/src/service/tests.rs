@@ -45,6 +45,7 @@ pub(crate) fn retry_on(harness: &Harness) -> Retry {
         metrics: Metrics::register(&mut Registry::default()),
         readiness: Readiness::new(harness.health.part("rollup")),
         pulses: Pulses::default(),
+        began: tokio::time::Instant::now(),
         flushes: Semaphore::new(1),
         publications: Semaphore::new(1),
     });
