@@ -20,7 +20,9 @@ pub struct Config {
     /// Bytes on their way to the log, at most; beyond, requests are answered
     /// 503.
     pub max_in_flight_bytes: usize,
-    /// Calls to the log that may be open at a time.
+    /// Calls to the log that may be open at a time. While one is, what comes gathers: a log that is slow is asked less often. Each call has
+    /// a record for nearly every partition, and brokers take what comes on a connection one by one, so that further calls would
+    /// only stand behind the first. More may be better where brokers are far away.
     pub max_open_appends: usize,
     /// Time for the log to acknowledge a batch.
     pub append_timeout_ms: u64,
@@ -38,7 +40,7 @@ impl Default for Config {
             max_record_bytes: 8 << 20,
             max_received_bytes: 256 << 20,
             max_in_flight_bytes: 64 << 20,
-            max_open_appends: 4,
+            max_open_appends: 1,
             append_timeout_ms: 30_000,
             body_timeout_ms: 30_000,
             otlp_target_info: true,

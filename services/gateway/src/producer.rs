@@ -5,8 +5,8 @@
 //! least the configured linger apart, unless there is enough for a full record:
 //! a request at a quiet time waits for the log alone, and small requests cost
 //! the log no more than a record per partition and linger, however many there
-//! are. Several rounds may be open at a time; a session has one batch in
-//! flight, so order between rounds means nothing.
+//! are. A round waits for the one before it, unless several may be open; a
+//! session has one batch in flight, so order between rounds means nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
