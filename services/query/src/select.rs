@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, try_join_all};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tidegate_codec::stored::decode_chunk;
@@ -33,8 +33,12 @@ use crate::hours::{HourCache, Kept, KeptHour, SeriesHour};
 use crate::index::{Days, Found, SeriesIndex};
 use crate::tail::Tail;
 
-/// Rows asked of the store at once, at most.
-const ROWS_PER_READ: usize = 250_000;
+/// Rows asked of the store at once, at most; times the parts below.
+const ROWS_PER_READ: usize = 125_000;
+/// Parts of many series that are read side by side.
+const READS_AT_ONCE: usize = 2;
+/// Series of a part, at least.
+const SERIES_OF_A_PART: usize = 250;
 /// Below this, decoding on the spot is cheaper than handing it over.
 const DECODE_IN_PLACE_ROWS: usize = 500;
 /// So many are looked up on the spot.
@@ -113,6 +117,13 @@ pub(crate) struct Loader<'a> {
     /// Of the longest windows that were read from the archive; 0: none.
     pub coarsest_window_ms: AtomicI64,
     pub explained: Mutex<Explained>,
+}
+
+/// A series whose hour is to be read, whole or behind what there is.
+#[derive(Clone)]
+struct Lacking {
+    id: MetricId,
+    before: Option<Arc<SeriesHour>>,
 }
 
 /// What the index and the tail have for a selector.
@@ -321,26 +332,14 @@ impl Loader<'_> {
             }
         }
         self.explained.lock().cached_hours += (ids.len() - missing.len()) as u64;
-        let until_ms = hour_start_ms(hour + 1);
         for (lacking, from_minute) in [(missing, from_minute), (grown, end_from)] {
             if lacking.is_empty() {
                 continue;
             }
-            let (indices, before): (Vec<usize>, Vec<Option<Arc<SeriesHour>>>) = lacking.into_iter().unzip();
-            let of_lacking: Vec<MetricId> = indices.iter().map(|index| ids[*index]).collect();
-            let times = minute_start_ms(from_minute)..until_ms;
-            let fragments = self.read_store(tenant, &of_lacking, times, vec![Vec::new(); indices.len()]).await?;
-            let read: Vec<(MetricId, Arc<SeriesHour>)> = in_background(move || {
-                let hours = before.into_iter().zip(fragments).map(|(before, fragments)| {
-                    let windows = merge(fragments);
-                    Arc::new(match before {
-                        Some(before) => before.with_end(from_minute, windows),
-                        None => SeriesHour::new(from_minute, windows),
-                    })
-                });
-                Ok(of_lacking.into_iter().zip(hours).collect())
-            })
-            .await?;
+            let (indices, lacking): (Vec<usize>, Vec<Lacking>) =
+                lacking.into_iter().map(|(index, before)| (index, Lacking { id: ids[index], before })).unzip();
+            let read =
+                self.read_lacking(tenant, lacking, minute_start_ms(from_minute)..hour_start_ms(hour + 1)).await?;
             self.hours.put(hour, &read, &stamps);
             for (index, (_, hour)) in indices.into_iter().zip(read) {
                 hours[index] = Some(hour);
@@ -349,18 +348,87 @@ impl Loader<'_> {
         Ok(hours.into_iter().flatten().collect())
     }
 
+    /// Of an hour, what series lack, behind what there is; `times` end with
+    /// the hour. Many series are read in parts side by side.
+    async fn read_lacking(
+        &self,
+        tenant: &TenantId,
+        lacking: Vec<Lacking>,
+        times: Range<i64>,
+    ) -> Result<Vec<(MetricId, Arc<SeriesHour>)>, Error> {
+        let share = lacking.len().div_ceil(READS_AT_ONCE).max(SERIES_OF_A_PART);
+        // In the store's order, so that no part reads across the others' rows.
+        let mut places: Vec<usize> = (0..lacking.len()).collect();
+        places.sort_unstable_by_key(|place| (lacking[*place].id.partition(self.partitions), lacking[*place].id));
+        let so_far = AtomicU64::new(0);
+        let mut reading: Vec<BoxFuture<'_, _>> = Vec::new();
+        for part in places.chunks(share) {
+            let part: Vec<Lacking> = part.iter().map(|place| lacking[*place].clone()).collect();
+            reading.push(Box::pin(self.read_part(tenant, part, times.clone(), &so_far)));
+        }
+        let began = Instant::now();
+        let (parts, reads): (Vec<Vec<Arc<SeriesHour>>>, Vec<Read>) = try_join_all(reading).await?.into_iter().unzip();
+        let took = began.elapsed();
+        let mut explained = self.explained.lock();
+        reads.into_iter().for_each(|read| explained.store.add(read));
+        explained.store.took += took;
+        drop(explained);
+        let mut read: Vec<(usize, Arc<SeriesHour>)> = places.into_iter().zip(parts.into_iter().flatten()).collect();
+        read.sort_unstable_by_key(|(place, _)| *place);
+        Ok(lacking.into_iter().zip(read).map(|(one, (_, hour))| (one.id, hour)).collect())
+    }
+
+    async fn read_part(
+        &self,
+        tenant: &TenantId,
+        part: Vec<Lacking>,
+        times: Range<i64>,
+        so_far: &AtomicU64,
+    ) -> Result<(Vec<Arc<SeriesHour>>, Read), Error> {
+        let ids: Vec<MetricId> = part.iter().map(|one| one.id).collect();
+        let from_minute = minute_of(times.start);
+        let fragments = vec![Vec::new(); ids.len()];
+        let (fragments, read) = self.read_rows(tenant, &ids, times, fragments, so_far).await?;
+        let hours = in_background(move || {
+            let hours = part.into_iter().zip(fragments).map(|(one, fragments)| {
+                let windows = merge(fragments);
+                Arc::new(match one.before {
+                    Some(before) => before.with_end(from_minute, windows),
+                    None => SeriesHour::new(from_minute, windows),
+                })
+            });
+            Ok(hours.collect())
+        });
+        Ok((hours.await?, read))
+    }
+
     /// Adds what the store has of the series `ids` to their `fragments`.
     async fn read_store(
         &self,
         tenant: &TenantId,
         ids: &[MetricId],
         times: Range<i64>,
-        mut fragments: Vec<Vec<Fragment>>,
+        fragments: Vec<Vec<Fragment>>,
     ) -> Result<Vec<Vec<Fragment>>, Error> {
-        if times.is_empty() {
-            return Ok(fragments);
-        }
         let began = Instant::now();
+        let (fragments, read) = self.read_rows(tenant, ids, times, fragments, &AtomicU64::new(0)).await?;
+        self.explained.lock().store.add(Read { took: began.elapsed(), ..read });
+        Ok(fragments)
+    }
+
+    /// Likewise, and tells what that was, but for its time. `so_far` counts the
+    /// windows of all that is read together with it.
+    async fn read_rows(
+        &self,
+        tenant: &TenantId,
+        ids: &[MetricId],
+        times: Range<i64>,
+        mut fragments: Vec<Vec<Fragment>>,
+        so_far: &AtomicU64,
+    ) -> Result<(Vec<Vec<Fragment>>, Read), Error> {
+        if times.is_empty() || ids.is_empty() {
+            return Ok((fragments, Read::default()));
+        }
         let mut read = Read { series: ids.len() as u64, ..Read::default() };
         let positions: Arc<HashMap<MetricId, usize>> = Arc::new(ids.iter().copied().zip(0..).collect());
         let mut ids = ids.to_vec();
@@ -385,12 +453,10 @@ impl Loader<'_> {
                 .await?;
             }
             read.windows += added as u64;
-            self.fits(read.windows)?;
+            self.fits(so_far.fetch_add(added as u64, Ordering::Relaxed) + added as u64)?;
             minute = until;
         }
-        read.took = began.elapsed();
-        self.explained.lock().store.add(read);
-        Ok(fragments)
+        Ok((fragments, read))
     }
 
     /// Whether so many windows more are within the limit; does not count them.

@@ -137,6 +137,29 @@ async fn each_hour_comes_from_one_place() {
     assert!(names.contains(r#"["requests_total","temperature"]"#), "{names}");
 }
 
+/// Many series are read in parts; each answers for itself.
+#[tokio::test]
+async fn each_of_many_series_has_its_own_samples() {
+    let world = World::new(BASE_MS + HOUR_MS);
+    let of = |number: i64| {
+        let number_text = number.to_string();
+        let samples = (0..3).map(|n| (BASE_MS + n * 60_000 + number % 50_000, (number * 10 + n) as f64));
+        series(&[("__name__", "m"), ("number", &number_text)], samples.collect())
+    };
+    world.store(&(0..1_200).map(of).collect::<Vec<_>>()).await;
+    let server = world.start().await;
+    let time = ((BASE_MS + 3 * 60_000) / 1_000).to_string();
+    for _ in 0..2 {
+        let answer = server.get("/api/v1/query", &[("query", "sum_over_time(m[3m])"), ("time", &time)]).await.1;
+        let found = answer["data"]["result"].as_array().unwrap();
+        assert_eq!(found.len(), 1_200);
+        for one in found {
+            let number: i64 = one["metric"]["number"].as_str().unwrap().parse().unwrap();
+            assert_eq!(one["value"][1], (number * 30 + 3).to_string(), "{number}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn fragments_of_a_window_add_up() {
     let world = World::new(BASE_MS + 120_000);
