@@ -56,16 +56,21 @@ impl Archive {
     /// The objects of a tier whose periods reach into `hours`, in order.
     pub async fn list(&self, tenant: &TenantId, tier: Tier, hours: Range<u32>) -> Result<Vec<Listed>, ArchiveError> {
         let meets = |other: &Range<u32>| other.start < hours.end && hours.start < other.end;
-        let prefixes = match few_prefixes(tenant, tier, &hours) {
-            Some(prefixes) => prefixes,
+        let folders = match few_folders(tenant, tier, &hours) {
+            Some(folders) => folders,
             None => {
                 let folders = self.folders(tenant, tier).await?.into_iter().filter(meets);
-                folders.map(|folder| folder_prefix(tenant, folder_of(tier, folder.start))).collect()
+                folders.map(|folder| Folder::of(tenant, tier, folder.start)).collect()
             }
         };
-        let lists = prefixes.into_iter();
-        let lists =
-            lists.map(|prefix| async move { self.source.store.list(Some(&prefix)).try_collect::<Vec<_>>().await });
+        let lists = folders.into_iter().map(|folder| async move {
+            let store = &self.source.store;
+            match folder {
+                // One request and one answer; the other way takes two steps at least.
+                Folder::OfObjects(path) => Ok(store.list_with_delimiter(Some(&path)).await?.objects),
+                Folder::OfHours(path) => store.list(Some(&path)).try_collect::<Vec<_>>().await,
+            }
+        });
         let lists: Vec<Vec<ObjectMeta>> =
             futures::stream::iter(lists.collect::<Vec<_>>()).buffer_unordered(LISTS_AT_ONCE).try_collect().await?;
         let listed = lists.into_iter().flatten().filter_map(Listed::of);
@@ -132,31 +137,40 @@ impl Archive {
     }
 }
 
-/// A period in the folder of a tier that holds an hour: one of the finest tier
-/// is a day, as those of the next.
-fn folder_of(tier: Tier, hour: u32) -> Period {
-    match tier {
-        Tier::FiveSeconds => Period::Hour(hour),
-        Tier::Minute | Tier::Hour => Period::containing(tier, hour),
+enum Folder {
+    OfObjects(Path),
+    /// A day of the finest tier.
+    OfHours(Path),
+}
+
+impl Folder {
+    /// The folder of a tier that holds an hour.
+    fn of(tenant: &TenantId, tier: Tier, hour: u32) -> Self {
+        match tier {
+            Tier::FiveSeconds => Self::OfHours(folder_prefix(tenant, Period::Hour(hour))),
+            Tier::Minute | Tier::Hour => Self::OfObjects(folder_prefix(tenant, Period::containing(tier, hour))),
+        }
     }
 }
 
 /// What to list for a short time: hours of the finest tier, else folders.
 /// `None` for a longer one.
-fn few_prefixes(tenant: &TenantId, tier: Tier, hours: &Range<u32>) -> Option<Vec<Path>> {
+fn few_folders(tenant: &TenantId, tier: Tier, hours: &Range<u32>) -> Option<Vec<Folder>> {
     let last = hours.end.checked_sub(1).filter(|last| *last >= hours.start)?;
     if tier == Tier::FiveSeconds && last - hours.start < FEW_FOLDERS {
-        return Some(hours.clone().map(|hour| period_prefix(tenant, Period::Hour(hour))).collect());
+        let of_hour = |hour| Folder::OfObjects(period_prefix(tenant, Period::Hour(hour)));
+        return Some(hours.clone().map(of_hour).collect());
     }
+    // A folder of the finest tier is a day, as those of the next.
     let by = if tier == Tier::Hour { Tier::Hour } else { Tier::Minute };
-    let mut prefixes = Vec::new();
+    let mut folders = Vec::new();
     let mut hour = hours.start;
     while hour <= last {
-        if prefixes.len() as u32 == FEW_FOLDERS {
+        if folders.len() as u32 == FEW_FOLDERS {
             return None;
         }
-        prefixes.push(folder_prefix(tenant, folder_of(tier, hour)));
+        folders.push(Folder::of(tenant, tier, hour));
         hour = Period::containing(by, hour).hours().end;
     }
-    Some(prefixes)
+    Some(folders)
 }
