@@ -10,8 +10,6 @@ use std::thread::available_parallelism;
 use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::slice;
-
 /// What the kernel takes off these threads' share while others want to run:
 /// about a quarter is left to them.
 const NICE: i32 = 5;
@@ -22,7 +20,7 @@ const LOWEST: i32 = 19;
 /// When threads cannot be started.
 pub fn runtime() -> std::io::Result<Runtime> {
     let priority = lowered_priority();
-    let lower = move || give_way(priority);
+    let lower = move || set_priority(priority);
     Builder::new_multi_thread()
         .worker_threads(threads(available_parallelism()?))
         .thread_name("background")
@@ -52,7 +50,7 @@ pub async fn starting_on<T>(runtime: &Handle, work: impl Future<Output = T>) -> 
 pub fn starting_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let priority = lowered_priority();
     let run = || {
-        give_way(priority);
+        set_priority(priority);
         work()
     };
     match std::thread::scope(|scope| scope.spawn(run).join()) {
@@ -68,11 +66,8 @@ fn lowered_priority() -> rustix::io::Result<i32> {
 }
 
 /// On Linux this is the calling thread's own priority; lowering it is always
-/// allowed. So that it changes cores less often, its slice is the usual one.
-fn give_way(priority: rustix::io::Result<i32>) {
-    if let Err(error) = slice::restore() {
-        tracing::debug!(%error, "a background thread's slice stays as it is");
-    }
+/// allowed.
+fn set_priority(priority: rustix::io::Result<i32>) {
     if let Err(error) = priority.and_then(|priority| setpriority_process(None, priority)) {
         tracing::warn!(%error, "background threads run at full priority");
     }

@@ -13,7 +13,6 @@ mod failpoints;
 mod mad;
 mod migrate;
 mod process;
-mod slice;
 mod targets;
 mod token;
 mod unknown;
@@ -74,9 +73,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             raise_file_handles(&config);
             let failpoint = failpoints::from_environment()?;
             let background = background::runtime().context("starting background threads")?;
-            if let Err(error) = slice::shorten() {
-                tracing::debug!(%error, "threads that answer have the usual slice");
-            }
             let ended = on_threads(process::run(selection, config, logs, background.handle(), failpoint));
             background.shutdown_background();
             ended
