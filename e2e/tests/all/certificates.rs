@@ -1,5 +1,6 @@
 //! The certificate of both ports is replaced, again and again, under connections that go on.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,9 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tidegate_testkit::{Series, Server, eventually, json, now_ms};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
+use tokio::sync::{Mutex, mpsc};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -20,6 +22,8 @@ const NAME: &str = "tidegate.example";
 const GENERATIONS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
+const PING: u8 = 6;
+const ACK: u8 = 1;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// Makes a pair and puts its files, whole each, in the place of those before.
@@ -77,17 +81,49 @@ async fn ask(stream: &mut TlsStream<TcpStream>, request: &str) -> anyhow::Result
     tokio::time::timeout(LIMIT, read).await?
 }
 
-/// PING of HTTP/2 and its answer.
-async fn ping(stream: &mut TlsStream<TcpStream>) -> anyhow::Result<()> {
-    stream.write_all(b"\0\0\x08\x06\0\0\0\0\0tidegate").await?;
-    let mut seen = Vec::new();
-    let read = async {
-        while !seen.ends_with(b"tidegate") {
-            seen.push(stream.read_u8().await?);
+/// A connection of HTTP/2 that answers the server's pings all the time, as it must.
+struct Http2 {
+    writing: Arc<Mutex<WriteHalf<TlsStream<TcpStream>>>>,
+    /// That a ping of ours was answered.
+    answered: mpsc::Receiver<()>,
+}
+
+impl Http2 {
+    async fn begin(stream: TlsStream<TcpStream>) -> anyhow::Result<Self> {
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        writing.write_all(PREFACE).await?;
+        let (writing, (tell, answered)) = (Arc::new(Mutex::new(writing)), mpsc::channel(1));
+        let answering = Arc::clone(&writing);
+        // Ends with the connection.
+        tokio::spawn(async move { answer_pings(&mut reading, &answering, &tell).await });
+        Ok(Self { writing, answered })
+    }
+
+    async fn ping(&mut self) -> anyhow::Result<()> {
+        self.writing.lock().await.write_all(&[0, 0, 8, PING, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]).await?;
+        tokio::time::timeout(LIMIT, self.answered.recv()).await?.context("the connection has ended")
+    }
+}
+
+async fn answer_pings(
+    reading: &mut ReadHalf<TlsStream<TcpStream>>,
+    answering: &Mutex<WriteHalf<TlsStream<TcpStream>>>,
+    tell: &mpsc::Sender<()>,
+) -> anyhow::Result<Infallible> {
+    loop {
+        let mut head = [0; 9];
+        reading.read_exact(&mut head).await?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        reading.read_exact(&mut payload).await?;
+        match (head[3], head[4]) {
+            (PING, ACK) => tell.send(()).await?,
+            (PING, _) => {
+                let answer = [&[0, 0, 8, PING, ACK, 0, 0, 0, 0], &payload[..]].concat();
+                answering.lock().await.write_all(&answer).await?;
+            }
+            _ => {}
         }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(LIMIT, read).await?
+    }
 }
 
 fn push(value: f64) -> String {
@@ -130,9 +166,7 @@ async fn certificates_are_replaced_under_connections_that_go_on() -> anyhow::Res
             .await?;
         }
         http.push(site.connect(shown, b"http/1.1").await?);
-        let mut stream = site.connect(shown, b"h2").await?;
-        stream.write_all(PREFACE).await?;
-        grpc.push(stream);
+        grpc.push(Http2::begin(site.connect(shown, b"h2").await?).await?);
         for (of, stream) in http.iter_mut().enumerate() {
             pushed += 1;
             let answer = ask(stream, &push(f64::from(pushed))).await;
@@ -141,8 +175,8 @@ async fn certificates_are_replaced_under_connections_that_go_on() -> anyhow::Res
             // Samples of one time are one.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        for (of, stream) in grpc.iter_mut().enumerate() {
-            ping(stream).await.with_context(|| format!("gRPC, a connection of {of}, now {generation}"))?;
+        for (of, connection) in grpc.iter_mut().enumerate() {
+            connection.ping().await.with_context(|| format!("gRPC, a connection of {of}, now {generation}"))?;
         }
         if generation < GENERATIONS {
             known.push(replace(site.folder.path())?);
