@@ -71,7 +71,8 @@ impl ClientLimits {
             }),
             Err(_) => Err(Error::BatchOverLimit {
                 what: format!(
-                    "{count} {what} at once can never pass a limit of {limit} {what}/s: send smaller batches"
+                    "{count} {what} at once can never pass the client's limit of {limit} {what}/s \
+                     (limits.{what}_per_second): send smaller batches"
                 ),
                 retry_after: Duration::from_secs(count / u64::from(limit.get())),
             }),
