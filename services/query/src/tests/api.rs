@@ -86,11 +86,22 @@ async fn series_and_labels() {
     assert_eq!(data(&server.text("/api/v1/label/none/values", &[]).await), json!([]));
     let series = data(&server.text("/api/v1/series", &[("match[]", "load"), ("match[]", "up{job=\"db\"}")]).await);
     let expected = [json!({"__name__": "load", "host": "a"}), json!({"__name__": "up", "host": "b", "job": "db"})];
-    assert_eq!(series, json!(expected));
+    assert_eq!(series, json!(&expected));
+    let of_db = [("match[]", "up{job=\"db\"}"), ("match[]", "none")];
+    assert_eq!(data(&server.text("/api/v1/label/host/values", &of_db).await), json!(["b"]));
+    for (path, one) in [("/api/v1/labels", json!(["__name__"])), ("/api/v1/series?match[]=load", json!([expected[0]]))]
+    {
+        assert_eq!(data(&server.text(path, &[("limit", "1")]).await), one);
+    }
+    let escaped = data(&server.text("/api/v1/label/U__host/values", &[]).await);
+    assert_eq!(escaped, json!(["a", "b"]));
     // Another day.
     let end = (BASE_MS / 1_000 - 2 * 86_400).to_string();
     let none = server.text("/api/v1/series", &[("match[]", "load"), ("start", "1"), ("end", &end)]).await;
     assert_eq!(data(&none), json!([]));
+    for path in ["/api/v1/labels", "/api/v1/label/host/values"] {
+        assert_eq!(data(&server.text(path, &[("start", "1"), ("end", &end)]).await), json!([]), "{path}");
+    }
     // Another tenant.
     let other = server.client.get(server.url("/api/v1/labels")).header("X-Scope-OrgID", "other");
     assert_eq!(data(&other.send().await.unwrap().text().await.unwrap()), json!([]));
@@ -122,6 +133,7 @@ async fn it_tells_of_itself() {
     let (_world, server) = small_world().await;
     let info = data(&server.text("/api/v1/status/buildinfo", &[]).await);
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    assert!(info.get("features").is_none(), "it makes Grafana expect Mimir: {info}");
     server.text("/api/v1/query", &[("query", "up")]).await;
     server.get("/api/v1/query", &[("query", "(")]).await;
     let metrics = server.metrics();
