@@ -32,7 +32,12 @@ pub fn router(level: Level, health: Health) -> Router {
 }
 
 async fn set_level(State(level): State<Level>, directives: String) -> Response {
-    changed(&level, level.set(directives.trim()))
+    let directives = directives.trim();
+    // It would be read as nothing but errors.
+    if directives.is_empty() {
+        return (StatusCode::BAD_REQUEST, "the body names no level\n").into_response();
+    }
+    changed(&level, level.set(directives))
 }
 
 fn changed(level: &Level, set: Result<(), TelemetryError>) -> Response {

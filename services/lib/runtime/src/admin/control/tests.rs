@@ -26,6 +26,7 @@ async fn the_level_is_told_changed_and_set_back() {
     assert!(told.contains("warn") && told.contains("audit=info"), "{told}");
     let (status, why) = ask(&router, Method::PUT, path, "a=b=c").await;
     assert!(status == 400 && why.contains("\"a=b=c\" is no log level"), "{status} {why}");
+    assert_eq!(ask(&router, Method::PUT, path, " \n").await.0, 400, "a level is forgotten");
     assert_eq!(ask(&router, Method::GET, path, "").await.1, told);
     assert_eq!(ask(&router, Method::PUT, path, &"x".repeat(LEVEL_BYTES + 1)).await.0, 413);
     assert_eq!(ask(&router, Method::DELETE, path, "").await, (200, "info\n".into()));
