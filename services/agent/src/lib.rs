@@ -197,6 +197,7 @@ pub async fn build(
             metrics: mad::Metrics::register(registry, ServerMetrics::default()),
             page: None,
             topics,
+            settled: None,
         };
         mad::daemon::start(options, failures, &mut tasks).await?;
     }

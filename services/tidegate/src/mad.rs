@@ -1,10 +1,8 @@
 //! The agent with the file of a Metrics Aggregator Daemon and nothing else: no
 //! other target, a few threads, ready in milliseconds.
 
-use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -16,10 +14,10 @@ use tidegate_kafka::KafkaTopics;
 use tidegate_runtime::server::ServerMetrics;
 use tidegate_runtime::shutdown::Signals;
 use tidegate_runtime::telemetry::{self, LogConfig};
-use tidegate_runtime::{Tasks, file_handles, process_metrics};
+use tidegate_runtime::{Tasks, file_handles, memory, process_metrics};
 use tokio::sync::mpsc;
 
-use crate::{cli, process};
+use crate::{cli, process, small};
 
 /// More threads take more memory and serve no host of one.
 const MAX_THREADS: usize = 4;
@@ -31,7 +29,7 @@ const STOP: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the file cannot be used.
 pub fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
-    let small_pages = take_small_pages();
+    let small_pages = memory::take_small_pages();
     telemetry::start(&LogConfig::default(), std::env::var("RUST_LOG").ok().as_deref())?;
     if let Err(error) = small_pages {
         tracing::debug!(%error, "some memory is taken in large pages");
@@ -45,16 +43,6 @@ pub fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let ended = runtime.block_on(serve(file));
     runtime.shutdown_background();
     ended
-}
-
-/// The allocator would take memory in pages of 2 MB: most of what an idle agent has. It has taken some before the command line was
-/// read, so the program is run anew with what the kernel keeps for it; that takes a few milliseconds.
-fn take_small_pages() -> io::Result<()> {
-    if rustix::thread::transparent_huge_pages_are_disabled()? {
-        return Ok(());
-    }
-    rustix::thread::disable_transparent_huge_pages(true)?;
-    Err(Command::new(std::env::current_exe()?).args(std::env::args_os().skip(1)).exec())
 }
 
 async fn serve(file: PathBuf) -> anyhow::Result<ExitCode> {
@@ -71,6 +59,7 @@ async fn serve(file: PathBuf) -> anyhow::Result<ExitCode> {
         metrics,
         page: Some(Arc::new(registry)),
         topics: Some(Arc::new(KafkaTopics)),
+        settled: Some(small::give_back),
     };
     let mut tasks = Tasks::new(failures.clone());
     daemon::start(options, failures, &mut tasks).await?;
@@ -105,7 +94,11 @@ pub async fn diff(sides: cli::Diff) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When standard output cannot be written.
 pub fn check(file: &Path) -> anyhow::Result<ExitCode> {
-    let report = mad::check(file, &mad::environment());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting threads")?;
+    let report = {
+        let _within = runtime.enter();
+        mad::check(file, &mad::environment())
+    };
     cli::answer(&report.understood)?;
     if report.wrong.is_empty() {
         return Ok(ExitCode::SUCCESS);

@@ -13,6 +13,7 @@ mod failpoints;
 mod mad;
 mod migrate;
 mod process;
+mod small;
 mod targets;
 mod token;
 mod unknown;
@@ -23,8 +24,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use tidegate_runtime::file_handles;
 use tidegate_runtime::telemetry::{self, Logs, TelemetryError};
+use tidegate_runtime::{file_handles, memory};
 
 use cli::{Cli, Command, ConfigCommand, Configured, Mad};
 use config::Config;
@@ -69,7 +70,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Configured::Run(target) => {
             let selection = target.selection();
             selection.check(&config)?;
+            let small_pages = if selection.is_small() { memory::take_small_pages() } else { Ok(()) };
             let logs = start_logs(&config)?;
+            if let Err(error) = small_pages {
+                tracing::debug!(%error, "some memory is taken in large pages");
+            }
             raise_file_handles(&config);
             let failpoint = failpoints::from_environment()?;
             let background = background::runtime().context("starting background threads")?;

@@ -27,6 +27,7 @@ use crate::assemble::{self, Assembly, Shared};
 use crate::banner::{self, Places};
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::small;
 use crate::targets::Selection;
 use crate::unknown;
 
@@ -88,6 +89,9 @@ pub async fn run(
         }
     });
     ending.ready();
+    if selection.is_small() {
+        servers.spawn("settle", small::settle);
+    }
 
     let failure = until_the_end(signals, &mut failed).await;
     ending.not_ready("stopping");

@@ -55,6 +55,11 @@ impl Selection {
         }
     }
 
+    /// Whether the process shall take little memory rather than be fast with much of it.
+    pub fn is_small(self) -> bool {
+        self == Selection::One(Name::Agent)
+    }
+
     /// Whether a target of the selection is pushed to over gRPC.
     pub fn takes_grpc(self) -> bool {
         self.contains(Name::Gateway)

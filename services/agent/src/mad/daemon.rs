@@ -37,6 +37,8 @@ use crate::host::collect;
 /// Between two looks at the files. One that has changed is read at the second
 /// look that finds it as it is.
 const LOOK: Duration = Duration::from_millis(200);
+/// After the last change everything that it has started is done.
+const SETTLED: Duration = Duration::from_secs(2);
 /// Time for pipelines to flush when the daemon stops; their sinks have a part of it.
 const FLUSH: Duration = Duration::from_millis(3_500);
 /// Time for sources to hand on what they have read by then.
@@ -53,6 +55,8 @@ pub struct Options {
     pub page: Option<Arc<Registry>>,
     /// `None` where there is no adapter for topics.
     pub topics: Option<Arc<dyn Topics>>,
+    /// Called a while after the start and after each change of the files.
+    pub settled: Option<fn()>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +118,7 @@ pub async fn start(options: Options, failures: mpsc::Sender<TaskError>, tasks: &
         certificate: None,
         pipelines: BTreeMap::new(),
         retired: JoinSet::new(),
+        settles_at: Some(Instant::now() + SETTLED),
         config,
         options,
         shared,
@@ -144,6 +149,8 @@ struct Daemon {
     pipelines: BTreeMap<PathBuf, Running>,
     /// Those that still end.
     retired: JoinSet<()>,
+    /// `None`: nothing has changed since.
+    settles_at: Option<Instant>,
     monitoring: Tasks,
 }
 
@@ -172,6 +179,19 @@ impl Daemon {
         let changes = self.changes();
         self.apply(changes).await;
         self.start_waiting().await;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        if self.settles_at.take_if(|at| *at <= Instant::now()).is_some()
+            && let Some(settled) = self.options.settled
+        {
+            settled();
+        }
+    }
+
+    fn unsettle(&mut self) {
+        self.settles_at = Some(Instant::now() + SETTLED);
     }
 
     /// Of the pipelines' folder; none as long as it cannot be read.
@@ -227,6 +247,7 @@ impl Daemon {
         }
         if changed {
             self.routes.replace(self.table());
+            self.unsettle();
         }
         self.open_ports().await;
     }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod failpoint;
 pub mod file_handles;
 pub mod health;
+pub mod memory;
 pub mod process_metrics;
 pub mod server;
 pub mod shutdown;
