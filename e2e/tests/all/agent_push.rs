@@ -200,11 +200,15 @@ async fn sinks_trust_the_authority_they_are_told_of_and_no_other() -> anyhow::Re
     let aggregation = AggregationServer::start().await?;
     let port = front(aggregation.address(), &key, &certificate).await?;
     let (http, statsd) = (ports::free_port()?, ports::free_port()?);
-    let post = format!(
-        "{{ type = com.arpnetworking.tsdcore.sinks.AggregationServerHttpSink, name = post, uri = \"https://localhost:{port}/\" }}"
-    );
-    let gateway = gateway_sink(&format!("https://localhost:{}", server.grpc_port()));
-    write_files(folder.path(), http, statsd, &[post, gateway])?;
+    let endpoint = format!("https://localhost:{}", server.grpc_port());
+    let write = |tls: &str| {
+        let post = format!(
+            "{{ type = com.arpnetworking.tsdcore.sinks.AggregationServerHttpSink, name = post, uri = \"https://localhost:{port}/\" {tls} }}"
+        );
+        let gateway = format!("{{ type = tidegate.GatewayPushSink, name = gateway, endpoint = \"{endpoint}\" {tls} }}");
+        write_files(folder.path(), http, statsd, &[post, gateway])
+    };
+    write("")?;
     let mut command = Command::new(binary::tidegate()?);
     command.current_dir(folder.path()).args(["agent", "config.conf"]).stdout(Stdio::null()).stderr(Stdio::null());
 
@@ -220,11 +224,23 @@ async fn sinks_trust_the_authority_they_are_told_of_and_no_other() -> anyhow::Re
     ensure!(aggregation.count() == 0, "something was posted to a server that is not trusted");
     process::kill9(&mut agent.child);
 
-    let agent = Agent::run(command.env("SSL_CERT_FILE", path("server.pem")), http, statsd).await?;
+    let posted = async || {
+        eventually("results are posted", LIMIT, PAUSE, async || Ok((aggregation.count() > 0).then_some(()))).await?;
+        aggregation.take().map(drop)
+    };
+    let mut agent = Agent::run(command.env("SSL_CERT_FILE", path("server.pem")), http, statsd).await?;
     agent.send(10).await?;
     // With the one that waited on disk.
     counts(&server, 11.0).await?;
-    eventually("results are posted", LIMIT, PAUSE, async || Ok((aggregation.count() > 0).then_some(()))).await
+    posted().await?;
+    process::kill9(&mut agent.child);
+    aggregation.take()?;
+
+    write(&format!("tls {{ caPath = \"{}\" }}", path("server.pem").display()))?;
+    let agent = Agent::run(command.env("SSL_CERT_FILE", path("stranger.pem")), http, statsd).await?;
+    agent.send(100).await?;
+    counts(&server, 111.0).await?;
+    posted().await
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ mod session;
 mod symbols;
 #[cfg(test)]
 mod test_gateway;
+#[cfg(test)]
+mod test_tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -33,4 +33,4 @@ pub(crate) use destination::{Destination, ToGateway};
 pub(crate) use discovery::Group;
 pub(crate) use own::start as start_own;
 pub(crate) use series::{Point, Scraped};
-pub(crate) use service::{Metrics, start, start_jobs};
+pub(crate) use service::{Metrics, check_job, start, start_jobs};

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tidegate_mad::config::{File, Loaded, load_any, load_pipeline};
+use tidegate_mad::config::{File, Loaded, Pipeline, load_any, load_pipeline};
 
 use super::certificate::Certificate;
+use super::{sink, source};
 
 /// For a person who asks.
 #[derive(Debug, Default)]
@@ -37,12 +38,13 @@ pub fn environment() -> HashMap<String, String> {
     environment
 }
 
-/// Reads a daemon's file with all its pipelines, or the file of one pipeline.
+/// Reads a daemon's file with all its pipelines, or the file of one pipeline. Clients are made as they
+/// say and not used; that must be within a runtime.
 pub fn check(file: &Path, environment: &HashMap<String, String>) -> Report {
     let mut report = Report::default();
     match load_any(file, environment) {
         Err(error) => report.wrong.push(error.to_string()),
-        Ok(Loaded { config: File::Pipeline(pipeline), notes }) => report.add(file, &pipeline, &notes),
+        Ok(Loaded { config: File::Pipeline(pipeline), notes }) => report.add_loaded(file, &pipeline, &notes),
         Ok(Loaded { config: File::Daemon(daemon), notes }) => {
             report.add(file, &daemon, &notes);
             if daemon.enable_https
@@ -69,8 +71,23 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 impl Report {
     fn add_pipeline(&mut self, file: &Path, environment: &HashMap<String, String>) {
         match load_pipeline(file, environment) {
-            Ok(Loaded { config, notes }) => self.add(file, &config, &notes),
+            Ok(Loaded { config, notes }) => self.add_loaded(file, &config, &notes),
             Err(error) => self.wrong.push(error.to_string()),
+        }
+    }
+
+    fn add_loaded(&mut self, file: &Path, pipeline: &Pipeline, notes: &[impl std::fmt::Display]) {
+        self.add(file, pipeline, notes);
+        let mut refuse = |error: &dyn std::fmt::Display| self.wrong.push(format!("{}: {error}", file.display()));
+        for source in &pipeline.sources {
+            if let Err(error) = source::check(source) {
+                refuse(&format_args!("source {:?}: {error}", source.name));
+            }
+        }
+        for sink in &pipeline.sinks {
+            if let Err(error) = sink::check(sink) {
+                refuse(&error);
+            }
         }
     }
 
@@ -82,3 +99,6 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, Uri};
 use bytes::Bytes;
 use prost::Message;
-use tidegate_mad::config;
+use tidegate_mad::config::{self, MonitoringSink};
 use tidegate_mad::{Dimensions, Metric, Record};
 use tidegate_proto::mad::client_v3;
 use tidegate_runtime::Tasks;
@@ -19,6 +19,7 @@ use super::metrics::Metrics;
 use super::own::OwnMetrics;
 use super::sink::{Outcome, Poster};
 use crate::host::collect;
+use crate::http_client;
 
 /// Between two requests; what is measured meanwhile goes together.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -35,8 +36,7 @@ enum Destination {
 
 /// Starts sending. The task ends when all places are gone where records are told.
 pub fn start(config: &config::Daemon, routes: &Routes, metrics: &Metrics, tasks: &mut Tasks) -> OwnMetrics {
-    let destinations: Vec<_> =
-        config.monitoring_sinks.iter().filter_map(|sink| destination(&sink.uri, config)).collect();
+    let destinations: Vec<_> = config.monitoring_sinks.iter().filter_map(|sink| destination(sink, config)).collect();
     if destinations.is_empty() {
         return OwnMetrics::default();
     }
@@ -58,7 +58,8 @@ pub fn differs(a: &config::Daemon, b: &config::Daemon) -> bool {
     of(a) != of(b)
 }
 
-fn destination(uri: &str, config: &config::Daemon) -> Option<Destination> {
+fn destination(sink: &MonitoringSink, config: &config::Daemon) -> Option<Destination> {
+    let uri = sink.uri.as_str();
     let refuse = |error: &dyn std::error::Error| {
         tracing::error!(uri, %error, "what the daemon measures of itself cannot be sent there");
         None
@@ -70,7 +71,7 @@ fn destination(uri: &str, config: &config::Daemon) -> Option<Destination> {
     if is_here(&parsed, config) {
         return Some(Destination::Here(PATH));
     }
-    match Poster::new(parsed, HeaderMap::new(), (200..300).collect(), TIMEOUT) {
+    match Poster::new(parsed, http_client::tls(&sink.tls), HeaderMap::new(), (200..300).collect(), TIMEOUT) {
         Ok(poster) => Some(Destination::There(Box::new(poster))),
         Err(error) => refuse(&error),
     }

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 
 use self::metrics::{Dropped, SinkMetrics};
 use self::parts::{One, Part};
-pub use build::{BuildError, Context, build, needs_histograms};
+pub use build::{BuildError, Context, build, check, needs_histograms};
 pub(super) use delivery::Outcome;
 pub use metrics::Metrics;
 pub(super) use poster::Poster;

@@ -104,6 +104,18 @@ pub async fn start(source: &Source, feed: Feed, context: &Context, tasks: &mut T
     }
 }
 
+/// Refuses what [`start`] would because of what it is told, not because of what it finds: no port is opened.
+///
+/// # Errors
+/// As [`start`].
+pub fn check(source: &Source) -> Result<(), StartError> {
+    match &source.input {
+        Input::Kafka(input) => kafka::options(input).map(drop),
+        Input::Scrape(input) => scrape::check(&source.name, input),
+        Input::Http(_) | Input::Statsd { .. } | Input::TcpLine(_) | Input::OpenTelemetryGrpc { .. } => Ok(()),
+    }
+}
+
 /// Tells of what a source gets wrong, twice a minute at most: each time would
 /// let whoever sends it fill the disk.
 #[derive(Debug, Default)]

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tidegate_mad::config::RelabelRule;
+use tidegate_runtime::tls::TlsClientConfig;
 
 use super::discovery::Group;
 use super::labels::{Labels, is_label_name};
 use super::relabel::{Rule, RuleError};
+use crate::http_client::ClientTlsError;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +38,8 @@ pub struct Job {
     /// part.
     pub target_files: Vec<PathBuf>,
     pub scheme: Scheme,
+    /// For targets that are scraped by https.
+    pub tls: TlsClientConfig,
     pub metrics_path: String,
     /// Labels of the `targets` above.
     pub labels: Labels,
@@ -87,6 +91,7 @@ impl Default for Job {
             targets: Vec::new(),
             target_files: Vec::new(),
             scheme: Scheme::Http,
+            tls: TlsClientConfig::default(),
             metrics_path: "/metrics".into(),
             labels: Labels::new(),
             interval_seconds: 0,
@@ -114,6 +119,8 @@ pub enum ConfigError {
     Path { job: String },
     #[error("agent.scrape.jobs: {job}: {source}")]
     Rule { job: String, source: RuleError },
+    #[error("agent.scrape.jobs: {job}: {source}")]
+    Tls { job: String, source: ClientTlsError },
 }
 
 /// A job with nothing left to find out.

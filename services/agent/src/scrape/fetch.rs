@@ -6,9 +6,10 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, USER
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tidegate_codec::ingest::{DecompressError, Encoding, decompress};
+use tidegate_runtime::tls::TlsClientConfig;
 
 use super::page::{Format, Page, PageError, parse};
-use crate::http_client::{HttpClient, HttpError};
+use crate::http_client::{ClientTlsError, HttpClient, HttpError};
 
 /// Longer than most intervals.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -42,8 +43,15 @@ pub enum FetchError {
 pub struct Fetcher(HttpClient);
 
 impl Fetcher {
-    pub fn new() -> Self {
-        Self(HttpClient::new(IDLE_TIMEOUT))
+    /// # Errors
+    /// When files are named that cannot be used.
+    pub fn new(tls: &TlsClientConfig) -> Result<Self, ClientTlsError> {
+        let client = HttpClient::new(tls.clone(), IDLE_TIMEOUT);
+        // The system's certificates are for a target that wants them: there may be none.
+        if *tls != TlsClientConfig::default() {
+            client.prepare()?;
+        }
+        Ok(Self(client))
     }
 
     /// # Errors

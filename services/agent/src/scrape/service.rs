@@ -64,40 +64,65 @@ pub fn start(
     let jobs = config.check()?;
     if !jobs.is_empty() {
         let discovery_interval = Duration::from_secs(config.discovery_interval_seconds.max(1));
-        start_jobs(jobs, destination, Metrics::register(registry), discovery_interval, tasks);
+        start_jobs(jobs, destination, Metrics::register(registry), discovery_interval, tasks)?;
     }
     Ok(())
 }
 
 /// Scrapes the targets of the jobs. Their files are looked at once an interval.
+///
+/// # Errors
+/// When certificates cannot be used.
 pub fn start_jobs(
     jobs: Vec<Checked>,
     destination: impl Destination,
     metrics: Metrics,
     discovery_interval: Duration,
     tasks: &mut Tasks,
-) {
+) -> Result<(), ConfigError> {
     let manager = Manager {
         files: jobs.iter().map(|_| Files::default()).collect(),
-        jobs: jobs.into_iter().map(Arc::new).collect(),
-        shared: Arc::new(Shared { destination: Box::new(destination), fetcher: Fetcher::new(), metrics }),
+        jobs: jobs.into_iter().map(Job::new).collect::<Result<_, _>>()?,
+        shared: Arc::new(Shared { destination: Box::new(destination), metrics }),
         discovery_interval,
         running: BTreeMap::new(),
         scraping: JoinSet::new(),
         told: HashSet::new(),
     };
     tasks.spawn("agent-scrape", |cancel| manager.run(cancel));
+    Ok(())
+}
+
+/// Refuses what [`start_jobs`] would.
+///
+/// # Errors
+/// When certificates cannot be used.
+pub fn check_job(job: Checked) -> Result<(), ConfigError> {
+    Job::new(job).map(drop)
 }
 
 /// What all targets share.
 struct Shared {
     destination: Box<dyn Destination>,
-    fetcher: Fetcher,
     metrics: Metrics,
 }
 
+/// What the targets of a job share.
+struct Job {
+    checked: Checked,
+    fetcher: Fetcher,
+}
+
+impl Job {
+    fn new(checked: Checked) -> Result<Arc<Self>, ConfigError> {
+        let tls = |source| ConfigError::Tls { job: checked.job.name.clone(), source };
+        let fetcher = Fetcher::new(&checked.job.tls).map_err(tls)?;
+        Ok(Arc::new(Self { checked, fetcher }))
+    }
+}
+
 struct Manager {
-    jobs: Vec<Arc<Checked>>,
+    jobs: Vec<Arc<Job>>,
     files: Vec<Files>,
     shared: Arc<Shared>,
     discovery_interval: Duration,
@@ -126,7 +151,7 @@ impl Manager {
     }
 
     async fn discover(&mut self) -> Result<(), JoinError> {
-        let patterns: Vec<Vec<PathBuf>> = self.jobs.iter().map(|job| job.job.target_files.clone()).collect();
+        let patterns: Vec<Vec<PathBuf>> = self.jobs.iter().map(|job| job.checked.job.target_files.clone()).collect();
         let mut files = std::mem::take(&mut self.files);
         let read = tokio::task::spawn_blocking(move || {
             let read: Vec<_> = files.iter_mut().zip(&patterns).map(|(files, patterns)| files.read(patterns)).collect();
@@ -137,7 +162,7 @@ impl Manager {
         let mut wanted = BTreeMap::new();
         let mut wrong = HashSet::new();
         for (number, (groups, errors)) in read.into_iter().enumerate() {
-            let job = &self.jobs[number];
+            let job = &self.jobs[number].checked;
             wrong.extend(errors.iter().map(ToString::to_string));
             for target in groups.iter().chain(&job.groups).flat_map(|group| targets(job, group)) {
                 match target {
@@ -178,7 +203,7 @@ impl Manager {
 }
 
 struct Scraper {
-    job: Arc<Checked>,
+    job: Arc<Job>,
     shared: Arc<Shared>,
     target: Target,
     memory: Memory,
@@ -195,7 +220,7 @@ enum ScrapeError {
 
 impl Scraper {
     async fn run(mut self, gone: CancellationToken) {
-        let interval = Duration::from_secs(self.job.job.interval_seconds);
+        let interval = Duration::from_secs(self.job.checked.job.interval_seconds);
         let mut ticks = tokio::time::interval_at(Instant::now() + offset(&self.target, interval), interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -212,12 +237,13 @@ impl Scraper {
     async fn scrape(&mut self) {
         let (now_ms, began) = (unix_ms(), Instant::now());
         self.shared.metrics.scrapes.inc();
-        let timeout = Duration::from_secs(self.job.job.timeout_seconds);
-        let page = self.shared.fetcher.page(&self.target.url, timeout, self.job.max_page_bytes).await;
+        let Job { checked, fetcher } = &*self.job;
+        let timeout = Duration::from_secs(checked.job.timeout_seconds);
+        let page = fetcher.page(&self.target.url, timeout, checked.max_page_bytes).await;
         let duration_seconds = began.elapsed().as_secs_f64();
         let read = page
             .map_err(ScrapeError::from)
-            .and_then(|page| Ok(self.memory.read(&self.job, &self.target, page, now_ms, duration_seconds)?));
+            .and_then(|page| Ok(self.memory.read(checked, &self.target, page, now_ms, duration_seconds)?));
         let scraped = read.unwrap_or_else(|error| {
             self.shared.metrics.failures.inc();
             tracing::debug!(target = self.target.url, %error, "not scraped");

@@ -14,6 +14,7 @@ mod pipeline;
 mod relabel;
 mod sink;
 mod source;
+mod tls;
 mod transform;
 mod value;
 
@@ -29,6 +30,7 @@ pub use sink::{
     PeriodicStatistics, Sink, SinkKind, TimeThreshold,
 };
 pub use source::{HttpInput, Input, KafkaInput, ScrapeInput, Source, Target, TcpLineInput};
+pub use tls::{CertificatePaths, ClientTls};
 pub use transform::{DropSet, Injection, Transform, Transformation};
 
 /// What a file says that is not acted upon. Each is worth a line in the log.

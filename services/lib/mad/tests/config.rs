@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tidegate_mad::config::{
-    Daemon, HttpInput, Input, LoadError, Loaded, Note, Parser, Pipeline, SinkKind, TimestampUnit, Transform,
-    load_daemon, load_pipeline,
+    CertificatePaths, ClientTls, Daemon, HttpInput, Input, LoadError, Loaded, Note, Parser, Pipeline, SinkKind,
+    TimestampUnit, Transform, load_daemon, load_pipeline,
 };
 use tidegate_mad::{JavaReplacement, Statistic};
 
@@ -337,6 +337,36 @@ fn all_that_is_wrong_is_told_with_its_place() {
     assert_eq!(problems("name = p, periods = [\"PT0.0005S\"]"), ["periods: a period must be of whole milliseconds"]);
     assert_eq!(problems("name = p, timerStatistics = null"), ["timerStatistics: must not be null"]);
     assert_eq!(problems("sources = []"), ["name: is required"]);
+}
+
+#[test]
+fn whom_a_client_trusts_is_told_by_its_sink() {
+    let post = |more: &str| {
+        let class = "com.arpnetworking.tsdcore.sinks.AggregationServerHttpSink";
+        format!("name = p, sinks = [{{ type = {class}, name = x, {more} }}]")
+    };
+    let tls =
+        "tls { caPath = \"/etc/ca.pem\", certificatePath = c.pem, keyPath = c.key, serverName = inner, more = 1 }";
+    let loaded = hocon(&post(&format!("uri = \"https://a/\", {tls}"))).unwrap();
+    let SinkKind::AggregationServerHttp(http) = &loaded.config.sinks[0].kind else { panic!() };
+    let paths = CertificatePaths { certificate_path: "c.pem".into(), key_path: "c.key".into() };
+    let expected =
+        ClientTls { ca_path: Some("/etc/ca.pem".into()), certificate: Some(paths), server_name: Some("inner".into()) };
+    assert_eq!(http.tls, expected);
+    assert_eq!(notes(&loaded), ["sinks[0].tls.more: unknown key, ignored"]);
+    let shown = loaded.config.to_string();
+    let line = "accepted: 200, 201, 202, 204, trusts /etc/ca.pem, shows c.pem with the key c.key, expects \"inner\"\n";
+    assert!(shown.ends_with(line), "{shown}");
+
+    let refused = |more: &str| problems(&post(more)).remove(0);
+    let error = refused("uri = \"http://a/\", tls { caPath = x }");
+    assert_eq!(error, "sinks[0].tls: is of no use with \"http://a/\", which is not https");
+    let error = refused("uri = \"https://a/\", tls { certificatePath = x }");
+    assert_eq!(error, "sinks[0].tls.keyPath: is required with certificatePath");
+    assert_eq!(refused("uri = \"https://a/\", tls = \"yes\""), "sinks[0].tls: a string where an object is expected");
+    assert!(hocon(&post("uri = \"http://a/\", tls = null")).is_ok());
+    let gateway = "name = p, sinks = [{ type = tidegate.GatewayPushSink, name = g, endpoint = \"http://a\", tls { caPath = x } }]";
+    assert_eq!(problems(gateway), ["sinks[0].tls: is of no use with \"http://a\", which is not https"]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub enum TlsError {
     OnlyClientCa,
     #[error("client_crl_path lists certificates of clients, so client_ca_path is needed, too")]
     OnlyCrl,
-    #[error("the system has no certificates to trust; ca_path names a file of them")]
+    #[error("the system has no certificates to trust, and no file of them is named")]
     NoRoots,
     #[error("certificates of clients cannot be checked: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),

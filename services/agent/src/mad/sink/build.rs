@@ -1,6 +1,5 @@
 //! From a pipeline's configuration to its running sinks.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +32,10 @@ use super::telemetry::TelemetrySink;
 use super::time_threshold::{Late, TimeThreshold};
 use super::tracing_sink::{Pattern, Tracing};
 use crate::clock::unix_ms;
+use crate::http_client::{self, ClientTlsError};
 use crate::mad::own::OwnMetrics;
 use crate::mad::telemetry::Telemetry;
+use crate::outbox::Sender;
 use crate::{BufferConfig, Error, PushConfig};
 
 /// How long Java's client waits for an answer.
@@ -76,8 +77,8 @@ pub enum SinkProblem {
     Uri { uri: String, message: String },
     #[error("header {0:?} has characters that a header cannot hold")]
     Header(String),
-    #[error("no certificates to check those of servers against: {0}")]
-    Certificates(io::Error),
+    #[error(transparent)]
+    Tls(#[from] ClientTlsError),
     #[error("there is no Kafka here")]
     NoTopics,
     #[error(transparent)]
@@ -97,6 +98,24 @@ pub fn needs_histograms(sink: &config::Sink) -> bool {
         SinkKind::DimensionInjecting(wrapper) => needs_histograms(&wrapper.sink),
         _ => false,
     }
+}
+
+/// Refuses what [`build`] would, without starting anything; topics are not asked. Must be called within a runtime.
+///
+/// # Errors
+/// As [`build`].
+pub fn check(sink: &config::Sink) -> Result<(), Box<BuildError>> {
+    let checked = match &sink.kind {
+        SinkKind::PeriodFiltering(wrapper) => return check(&wrapper.sink),
+        SinkKind::TimeThreshold(wrapper) => return check(&wrapper.sink),
+        SinkKind::DimensionInjecting(wrapper) => return check(&wrapper.sink),
+        SinkKind::Multi(sinks) => return sinks.iter().try_for_each(check),
+        SinkKind::AggregationServerHttp(post) => poster(post, aggregation_http::headers(), POST_TIMEOUT).map(drop),
+        SinkKind::HttpJson(json) => json_poster(json).map(drop),
+        SinkKind::GatewayPush(push) => Sender::check(&push_config(push, Policy::default())).map_err(SinkProblem::from),
+        _ => Ok(()),
+    };
+    checked.map_err(|problem| Box::new(BuildError { sink: sink.name.clone(), problem }))
 }
 
 /// Starts a sink, and those within it. Must be called within a runtime.
@@ -172,10 +191,14 @@ fn aggregation_http(post: &config::HttpPost, context: &Context, metrics: SinkMet
 }
 
 fn http_json(json: &config::HttpJson, context: &Context, metrics: SinkMetrics) -> Built {
-    let headers = http_json::headers(&json.headers).map_err(SinkProblem::Header)?;
-    let arrays = Arrays(poster(&json.post, headers, json.request_timeout)?);
+    let arrays = Arrays(json_poster(json)?);
     let delivery = Delivery::start(arrays, options(&json.post, context), metrics.clone(), context.failures.clone());
     Ok(Box::new(HttpJson { delivery, max_batch: json.maximum_batch_size as usize, metrics }))
+}
+
+fn json_poster(json: &config::HttpJson) -> Result<Poster, SinkProblem> {
+    let headers = http_json::headers(&json.headers).map_err(SinkProblem::Header)?;
+    poster(&json.post, headers, json.request_timeout)
 }
 
 fn aggregation_tcp(
@@ -223,7 +246,8 @@ fn poster(post: &config::HttpPost, headers: HeaderMap, timeout: Duration) -> Res
     if uri.host().is_none_or(str::is_empty) {
         return Err(invalid("it names no host".into()));
     }
-    Poster::new(uri, headers, post.accepted_status_codes.clone(), timeout).map_err(SinkProblem::Certificates)
+    let accepted = post.accepted_status_codes.clone();
+    Ok(Poster::new(uri, http_client::tls(&post.tls), headers, accepted, timeout)?)
 }
 
 fn options(post: &config::HttpPost, context: &Context) -> Options {
@@ -249,14 +273,7 @@ fn gateway_options(push: &config::GatewayPush, sink: &str, context: &Context) ->
     let default_folder =
         || context.folder.join("gateway-push").join(file_name(&context.pipeline)).join(file_name(sink));
     gateway_push::Options {
-        push: PushConfig {
-            endpoint: push.endpoint.clone(),
-            tenant: push.tenant.clone().unwrap_or_default(),
-            token_file: push.token_file.clone(),
-            timeout_seconds: push.request_timeout.as_secs(),
-            backoff: context.backoff.clone(),
-            ..PushConfig::default()
-        },
+        push: push_config(push, context.backoff.clone()),
         buffer: BufferConfig {
             max_age_seconds: push.buffer_period.as_secs().max(1),
             max_bytes: push.buffer_size_bytes,
@@ -265,6 +282,18 @@ fn gateway_options(push: &config::GatewayPush, sink: &str, context: &Context) ->
         // All are filtered out before when there is none.
         period_ms: context.periods_ms.first().copied().unwrap_or_default(),
         agent_id: context.agent_id.clone(),
+    }
+}
+
+fn push_config(push: &config::GatewayPush, backoff: Policy) -> PushConfig {
+    PushConfig {
+        endpoint: push.endpoint.clone(),
+        tenant: push.tenant.clone().unwrap_or_default(),
+        token_file: push.token_file.clone(),
+        tls: http_client::tls(&push.tls),
+        timeout_seconds: push.request_timeout.as_secs(),
+        backoff,
+        ..PushConfig::default()
     }
 }
 

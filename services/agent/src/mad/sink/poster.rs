@@ -1,15 +1,15 @@
 //! Posts bodies, with a limit of time for every exchange.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use tidegate_runtime::tls::TlsClientConfig;
 
 use super::delivery::Outcome;
-use crate::http_client::HttpClient;
+use crate::http_client::{ClientTlsError, HttpClient};
 
 /// Connections are renewed so that a change of the name's addresses is noticed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,10 +31,16 @@ impl Poster {
     /// `accepted` are the statuses of success.
     ///
     /// # Errors
-    /// When the system has no certificates to check those of a server against.
-    pub fn new(uri: Uri, headers: HeaderMap, accepted: Vec<u16>, timeout: Duration) -> io::Result<Self> {
-        let client = HttpClient::new(IDLE_TIMEOUT);
-        client.prepare(&uri)?;
+    /// When the address is one of https and there are no certificates for it that can be used.
+    pub fn new(
+        uri: Uri,
+        tls: TlsClientConfig,
+        headers: HeaderMap,
+        accepted: Vec<u16>,
+        timeout: Duration,
+    ) -> Result<Self, ClientTlsError> {
+        let client = HttpClient::new(tls, IDLE_TIMEOUT);
+        client.prepare_for(&uri)?;
         Ok(Self { client, uri, headers, accepted, timeout })
     }
 

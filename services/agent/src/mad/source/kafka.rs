@@ -42,7 +42,11 @@ pub async fn start(
     Ok(())
 }
 
-fn options(input: &KafkaInput) -> Result<ReaderOptions, StartError> {
+/// What [`start`] makes of the configuration.
+///
+/// # Errors
+/// When it makes no sense.
+pub fn options(input: &KafkaInput) -> Result<ReaderOptions, StartError> {
     let get = |name: &'static str| input.configs.get(name).filter(|value| !value.is_empty());
     let servers = get("bootstrap.servers").ok_or(StartError::Consumer("bootstrap.servers"))?;
     let start = match get("auto.offset.reset") {

@@ -9,8 +9,11 @@ use tidegate_mad::{Kind, Metric, Quantity, Record};
 use tidegate_runtime::Tasks;
 
 use super::{SourceMetrics, StartError};
+use crate::http_client;
 use crate::mad::feed::Feed;
-use crate::scrape::{Checked, Config, Describe, Destination, Group, Job, Labels, Metrics, Point, Scraped, start_jobs};
+use crate::scrape::{
+    Checked, Config, Describe, Destination, Group, Job, Labels, Metrics, Point, Scraped, check_job, start_jobs,
+};
 
 /// Between two looks at files of targets.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
@@ -25,8 +28,15 @@ pub fn start(
     tasks: &mut Tasks,
 ) -> Result<(), StartError> {
     let metrics = Metrics::counting(&metrics.received, &metrics.failures);
-    start_jobs(vec![checked(name, input)?], feed, metrics, DISCOVERY_INTERVAL, tasks);
-    Ok(())
+    Ok(start_jobs(vec![checked(name, input)?], feed, metrics, DISCOVERY_INTERVAL, tasks)?)
+}
+
+/// Refuses what [`start`] would.
+///
+/// # Errors
+/// When an address, a rule or a certificate makes no sense.
+pub fn check(name: &str, input: &ScrapeInput) -> Result<(), StartError> {
+    Ok(check_job(checked(name, input)?)?)
 }
 
 /// As gauges, one record each.
@@ -59,6 +69,7 @@ fn checked(name: &str, input: &ScrapeInput) -> Result<Checked, StartError> {
         name: name.to_owned(),
         target_files: input.target_files.clone(),
         metrics_path: input.metrics_path.clone(),
+        tls: http_client::tls(&input.tls),
         interval_seconds: input.interval.as_secs().max(1),
         timeout_seconds: input.timeout.as_secs().max(1),
         relabel: input.relabel.clone(),

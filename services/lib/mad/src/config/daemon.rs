@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::fields::Fields;
+use super::tls::ClientTls;
 use super::value::Value;
 use super::{Note, Problem};
 
@@ -39,6 +40,7 @@ pub struct Daemon {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitoringSink {
     pub uri: String,
+    pub tls: ClientTls,
 }
 
 const HTTP_SINK: &str = "com.arpnetworking.metrics.impl.ApacheHttpSink";
@@ -89,10 +91,16 @@ impl Daemon {
     }
 }
 
+impl MonitoringSink {
+    fn plain(uri: String) -> Self {
+        Self { uri, tls: ClientTls::default() }
+    }
+}
+
 /// The deprecated pair of host and port stands before the list.
 fn monitoring_sinks(fields: &mut Fields<'_>, notes: &mut Vec<Note>) -> Result<Vec<MonitoringSink>, Problem> {
     let sinks = match fields.take("monitoringSinks") {
-        None => vec![MonitoringSink { uri: DEFAULT_URI.to_owned() }],
+        None => vec![MonitoringSink::plain(DEFAULT_URI.to_owned())],
         Some(Value::List(items)) => {
             let at = fields.path("monitoringSinks");
             let mut sinks = Vec::new();
@@ -101,7 +109,9 @@ fn monitoring_sinks(fields: &mut Fields<'_>, notes: &mut Vec<Note>) -> Result<Ve
                 // Without a class Java makes none of it.
                 match sink.optional_text("class")?.as_deref() {
                     Some(HTTP_SINK) => {
-                        sinks.push(MonitoringSink { uri: sink.text_or("uri", DEFAULT_URI)? });
+                        let uri = sink.text_or("uri", DEFAULT_URI)?;
+                        let tls = ClientTls::read_for(&uri, &mut sink, notes)?;
+                        sinks.push(MonitoringSink { uri, tls });
                         // How that client batches; here each interval is one request.
                         for name in [
                             "bufferSize",
@@ -133,7 +143,7 @@ fn monitoring_sinks(fields: &mut Fields<'_>, notes: &mut Vec<Note>) -> Result<Ve
         (None, None) => Ok(sinks),
         (host, port) => {
             let (host, port) = (host.unwrap_or_else(|| "localhost".to_owned()), port.unwrap_or(7090));
-            Ok(vec![MonitoringSink { uri: format!("http://{host}:{port}/metrics/v3/application") }])
+            Ok(vec![MonitoringSink::plain(format!("http://{host}:{port}/metrics/v3/application"))])
         }
     }
 }

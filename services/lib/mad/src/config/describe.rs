@@ -37,7 +37,7 @@ impl fmt::Display for Daemon {
         let host = self.monitoring_host.as_deref().unwrap_or("this host");
         write!(f, "  measures itself as cluster {cluster:?}, service {service:?}, host {host:?}")?;
         for sink in &self.monitoring_sinks {
-            write!(f, ", to {}", sink.uri)?;
+            write!(f, ", to {}{}", sink.uri, sink.tls)?;
         }
         writeln!(f)
     }
@@ -167,6 +167,7 @@ impl fmt::Display for Described<'_, ScrapeInput> {
         for file in &self.0.target_files {
             write!(f, ", those of {}", file.display())?;
         }
+        write!(f, "{}", self.0.tls)?;
         let rules = self.0.relabel.len() + self.0.metric_relabel.len();
         if rules > 0 { write!(f, ", {rules} rules of relabelling") } else { Ok(()) }
     }
@@ -267,7 +268,7 @@ impl fmt::Display for Described<'_, HttpPost> {
         if !self.0.spread_period.is_zero() {
             write!(f, ", spread over {}", iso8601::format(self.0.spread_period))?;
         }
-        write!(f, ", accepted: {}", joined(self.0.accepted_status_codes.iter()))
+        write!(f, ", accepted: {}{}", joined(self.0.accepted_status_codes.iter()), self.0.tls)
     }
 }
 
@@ -302,7 +303,7 @@ impl fmt::Display for Described<'_, SinkKind> {
             }
             SinkKind::GatewayPush(push) => {
                 let period = iso8601::format(push.buffer_period);
-                write!(f, "sketches to the gateway {}, keeps {period} on disk", push.endpoint)
+                write!(f, "sketches to the gateway {}, keeps {period} on disk{}", push.endpoint, push.tls)
             }
             // Told of by those that hold others.
             SinkKind::AggregationServerHttp(_)

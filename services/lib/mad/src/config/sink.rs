@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::fields::{Fields, NOT_NEGATIVE, POSITIVE, distinct, unknown_type};
+use super::tls::ClientTls;
 use super::value::Value;
 use super::{Note, Problem, Properties};
 use crate::JavaRegex;
@@ -43,6 +44,7 @@ pub struct HttpPost {
     /// Requests wait a random part of it.
     pub spread_period: Duration,
     pub accepted_status_codes: Vec<u16>,
+    pub tls: ClientTls,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +124,7 @@ pub struct HttpJson {
 pub struct GatewayPush {
     /// `http://HOST:PORT` of its gRPC.
     pub endpoint: String,
+    pub tls: ClientTls,
     pub tenant: Option<String>,
     /// None: none. The file is read for each connection.
     pub token_file: Option<PathBuf>,
@@ -165,7 +168,7 @@ impl Sink {
 impl SinkKind {
     fn read(class: &str, fields: &mut Fields<'_>, notes: &mut Vec<Note>) -> Result<Self, Problem> {
         Ok(match class {
-            "AggregationServerHttpSink" => Self::AggregationServerHttp(HttpPost::read(fields)?),
+            "AggregationServerHttpSink" => Self::AggregationServerHttp(HttpPost::read(fields, notes)?),
             "AggregationServerSink" => Self::AggregationServer(AggregationServer {
                 server_address: fields.text("serverAddress")?,
                 server_port: fields.port_or("serverPort", 7065)?,
@@ -212,20 +215,12 @@ impl SinkKind {
             "MetricSeriesLoggingSink" => Self::MetricSeriesLogging,
             "KafkaSink" => Self::Kafka(KafkaSink::read(fields)?),
             "HttpJsonSink" => Self::HttpJson(HttpJson {
-                post: HttpPost::read(fields)?,
+                post: HttpPost::read(fields, notes)?,
                 headers: fields.or("headers", Properties::default())?,
                 maximum_batch_size: fields.count_or("maximumBatchSize", 1000, POSITIVE)?,
                 request_timeout: above_zero(fields, "requestTimeout", Duration::from_secs(10))?,
             }),
-            _ => Self::GatewayPush(GatewayPush {
-                endpoint: fields.text("endpoint")?,
-                tenant: fields.optional_text("tenant")?,
-                token_file: fields.optional("tokenFile")?,
-                buffer_directory: fields.optional("bufferDirectory")?,
-                buffer_period: above_zero(fields, "bufferPeriod", Duration::from_secs(300))?,
-                buffer_size_bytes: u64::from(fields.count_or("bufferSizeBytes", 64 << 20, POSITIVE)?),
-                request_timeout: above_zero(fields, "requestTimeout", Duration::from_secs(10))?,
-            }),
+            _ => Self::GatewayPush(GatewayPush::read(fields, notes)?),
         })
     }
 }
@@ -241,7 +236,7 @@ fn above_zero(fields: &mut Fields<'_>, name: &str, default: Duration) -> Result<
 }
 
 impl HttpPost {
-    fn read(fields: &mut Fields<'_>) -> Result<Self, Problem> {
+    fn read(fields: &mut Fields<'_>, notes: &mut Vec<Note>) -> Result<Self, Problem> {
         let uri = fields.text("uri")?;
         if !["http://", "https://"].iter().any(|scheme| uri.starts_with(scheme)) {
             return Err(fields.problem("uri", format!("{uri:?} is not an http or https URI")));
@@ -253,11 +248,28 @@ impl HttpPost {
         };
         let accepted_status_codes = codes.into_iter().map(code).collect::<Result<_, _>>().map(distinct)?;
         Ok(Self {
+            tls: ClientTls::read_for(&uri, fields, notes)?,
             uri,
             maximum_concurrency: fields.count_or("maximumConcurrency", 1, POSITIVE)?,
             maximum_queue_size: fields.count_or("maximumQueueSize", 25_000, POSITIVE)?,
             spread_period: fields.or("spreadPeriod", Duration::ZERO)?,
             accepted_status_codes,
+        })
+    }
+}
+
+impl GatewayPush {
+    fn read(fields: &mut Fields<'_>, notes: &mut Vec<Note>) -> Result<Self, Problem> {
+        let endpoint = fields.text("endpoint")?;
+        Ok(Self {
+            tls: ClientTls::read_for(&endpoint, fields, notes)?,
+            endpoint,
+            tenant: fields.optional_text("tenant")?,
+            token_file: fields.optional("tokenFile")?,
+            buffer_directory: fields.optional("bufferDirectory")?,
+            buffer_period: above_zero(fields, "bufferPeriod", Duration::from_secs(300))?,
+            buffer_size_bytes: u64::from(fields.count_or("bufferSizeBytes", 64 << 20, POSITIVE)?),
+            request_timeout: above_zero(fields, "requestTimeout", Duration::from_secs(10))?,
         })
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::fields::{Fields, NOT_NEGATIVE, POSITIVE, distinct, unknown_type};
 use super::parser::{Parser, PrometheusParser};
 use super::relabel::RelabelRule;
+use super::tls::ClientTls;
 use super::transform::Transform;
 use super::value::Value;
 use super::{Note, Problem, Properties};
@@ -70,6 +71,8 @@ pub struct ScrapeInput {
     pub target_files: Vec<PathBuf>,
     /// For targets of files, which name hosts and ports only.
     pub metrics_path: String,
+    /// For those that are scraped by https.
+    pub tls: ClientTls,
     pub relabel: Vec<RelabelRule>,
     pub metric_relabel: Vec<RelabelRule>,
 }
@@ -249,6 +252,7 @@ impl ScrapeInput {
             targets,
             target_files: fields.or("targetFiles", Vec::new())?,
             metrics_path: fields.text_or("metricsPath", "/metrics")?,
+            tls: ClientTls::read(fields, notes)?,
             relabel: relabel_rules(fields, "relabel", notes)?,
             metric_relabel: relabel_rules(fields, "metricRelabel", notes)?,
         };

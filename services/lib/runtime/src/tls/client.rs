@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -38,7 +38,18 @@ pub struct TlsClientConfig {
 }
 
 impl TlsClientConfig {
-    fn config(&self) -> Result<ClientConfig, TlsError> {
+    /// The files that are named.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.ca_path, &self.certificate_path, &self.key_path, &self.pinned_certificate_path]
+            .into_iter()
+            .filter_map(|path| path.as_deref())
+    }
+
+    /// For clients of any protocol: none is offered. Reads the files.
+    ///
+    /// # Errors
+    /// When they cannot be used.
+    pub fn client(&self) -> Result<ClientConfig, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
         let builder = match &self.pinned_certificate_path {
             Some(path) => {
@@ -50,14 +61,18 @@ impl TlsClientConfig {
                 None => system_roots()?,
             }),
         };
-        let mut config = match (&self.certificate_path, &self.key_path) {
+        Ok(match (&self.certificate_path, &self.key_path) {
             (Some(certificate), Some(key_path)) => {
                 let built = builder.with_client_auth_cert(certificates(certificate)?, key(key_path)?);
                 built.map_err(unfit(key_path, certificate))?
             }
             (None, None) => builder.with_no_client_auth(),
             _ => return Err(TlsError::HalfAPair),
-        };
+        })
+    }
+
+    fn http2(&self) -> Result<ClientConfig, TlsError> {
+        let mut config = self.client()?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(config)
     }
@@ -121,7 +136,7 @@ impl Connector {
     /// # Errors
     /// When the files cannot be used now.
     pub fn new(config: &TlsClientConfig) -> Result<Self, TlsError> {
-        config.config()?;
+        config.http2()?;
         Ok(Self(Arc::new(config.clone())))
     }
 
@@ -129,7 +144,7 @@ impl Connector {
     /// When there is nobody, or not whom the configuration trusts.
     pub async fn connect(&self, host: &str, port: u16) -> io::Result<TlsStream<TcpStream>> {
         let config = self.0.clone();
-        let config = tokio::task::spawn_blocking(move || config.config()).await?.map_err(io::Error::other)?;
+        let config = tokio::task::spawn_blocking(move || config.http2()).await?.map_err(io::Error::other)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = if self.0.server_name.is_empty() { host } else { &self.0.server_name };
         let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;

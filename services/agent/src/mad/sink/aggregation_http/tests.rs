@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use tidegate_runtime::backoff::Policy;
+use tidegate_runtime::tls::TlsClientConfig;
 use tokio::sync::mpsc;
 
 use super::*;
@@ -16,7 +17,8 @@ fn sink(
 ) -> (Box<AggregationHttp>, SinkMetrics) {
     let metrics = metrics();
     let uri = format!("http://{}/metrics/v1/data/persist", server.address).parse().expect("an address");
-    let frames = Frames(Poster::new(uri, headers(), vec![200, 204], timeout).expect("a client"));
+    let frames =
+        Frames(Poster::new(uri, TlsClientConfig::default(), headers(), vec![200, 204], timeout).expect("a client"));
     let backoff = Policy { breaker_failures: 100, ..policy() };
     let options = Options { max_concurrency, max_queue, spread: Duration::ZERO, backoff };
     let delivery = Delivery::start(frames, options, metrics.clone(), mpsc::channel(1).0);

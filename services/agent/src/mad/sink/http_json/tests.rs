@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tidegate_runtime::tls::TlsClientConfig;
 use tokio::sync::mpsc;
 
 use super::*;
@@ -17,7 +18,9 @@ async fn results_go_as_arrays_of_a_size_with_the_headers_given() {
     let metrics = metrics();
     let uri = format!("http://{}/in?x=1", server.address).parse().expect("an address");
     let headers = headers(&given(&[("Authorization", "Bearer t")])).expect("headers");
-    let arrays = Arrays(Poster::new(uri, headers, vec![200], Duration::from_secs(60)).expect("a client"));
+    let arrays = Arrays(
+        Poster::new(uri, TlsClientConfig::default(), headers, vec![200], Duration::from_secs(60)).expect("a client"),
+    );
     let options = Options { max_concurrency: 1, max_queue: 100, spread: Duration::ZERO, backoff: policy() };
     let delivery = Delivery::start(arrays, options, metrics.clone(), mpsc::channel(1).0);
     let mut sink = Box::new(HttpJson { delivery, max_batch: 2, metrics: metrics.clone() });

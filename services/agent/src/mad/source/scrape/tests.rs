@@ -2,11 +2,14 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use tidegate_mad::Kind;
-use tidegate_mad::config::{RelabelAction, RelabelRule};
+use tidegate_mad::config::{ClientTls, RelabelAction, RelabelRule};
 
 use super::*;
 use crate::mad::source::test_feed::{feed, metrics};
+use crate::test_tls::{Files, serve};
 
 fn input(uri: &str) -> ScrapeInput {
     ScrapeInput {
@@ -15,6 +18,7 @@ fn input(uri: &str) -> ScrapeInput {
         targets: vec![Target { uri: uri.into(), dimensions: vec![("service".into(), "s".into())] }],
         target_files: Vec::new(),
         metrics_path: "/metrics".into(),
+        tls: ClientTls::default(),
         relabel: Vec::new(),
         metric_relabel: vec![RelabelRule {
             source_labels: vec!["__name__".into()],
@@ -53,6 +57,30 @@ async fn a_page_becomes_gauges() {
     assert_eq!(names[..2], ["a_total", "up"], "what is no number and what relabelling drops are left out");
     assert!(metrics.received.get() >= 1);
     tasks.stop(Duration::from_secs(60)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_target_of_an_own_authority_is_scraped_where_its_file_is_named() {
+    let files = Files::new();
+    let (ours, ca) = files.authority("ours");
+    let router = Router::new().route("/metrics", get(|| async { "a 5\n" }));
+    let (address, _running) = serve(files.signed("target", "localhost", &ours), None, router).await;
+    let uri = format!("https://localhost:{}/metrics", address.port());
+    let tls = ClientTls { ca_path: Some(ca), ..ClientTls::default() };
+    for (tls, up) in [(tls, 1.0), (ClientTls::default(), 0.0)] {
+        let ((feed, mut taken), metrics, mut tasks) = (feed(), metrics(), Tasks::detached());
+        start("j", &ScrapeInput { tls, ..input(&uri) }, feed, &metrics, &mut tasks).unwrap();
+        let records = taken.records(1 + up as usize).await;
+        let value = records.iter().find_map(|record| {
+            let (name, metric) = &record.metrics[0];
+            (&**name == "up").then(|| metric.samples[0].value)
+        });
+        assert_eq!(value, Some(up));
+        tasks.stop(Duration::from_secs(5)).await.unwrap();
+    }
+    let missing = ClientTls { ca_path: Some(files.path("missing.pem")), ..ClientTls::default() };
+    let error = check("j", &ScrapeInput { tls: missing, ..input(&uri) }).unwrap_err().to_string();
+    assert!(error.contains("missing.pem: "), "{error}");
 }
 
 #[test]
