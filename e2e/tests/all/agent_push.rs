@@ -236,7 +236,7 @@ async fn sinks_trust_the_authority_they_are_told_of_and_no_other() -> anyhow::Re
     process::kill9(&mut agent.child);
     aggregation.take()?;
 
-    write(&format!("tls {{ caPath = \"{}\" }}", path("server.pem").display()))?;
+    write(&format!(", tls {{ caPath = \"{}\" }}", path("server.pem").display()))?;
     let agent = Agent::run(command.env("SSL_CERT_FILE", path("stranger.pem")), http, statsd).await?;
     agent.send(100).await?;
     counts(&server, 111.0).await?;
