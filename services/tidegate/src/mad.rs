@@ -14,10 +14,11 @@ use tidegate_kafka::KafkaTopics;
 use tidegate_runtime::server::ServerMetrics;
 use tidegate_runtime::shutdown::Signals;
 use tidegate_runtime::telemetry::{self, LogConfig};
-use tidegate_runtime::{Tasks, file_handles, memory, process_metrics};
+use tidegate_runtime::{Tasks, file_handles, process_metrics};
 use tokio::sync::mpsc;
 
-use crate::{cli, process, small};
+use crate::small::{self, Small};
+use crate::{cli, process};
 
 /// More threads take more memory and serve no host of one.
 const MAX_THREADS: usize = 4;
@@ -29,23 +30,20 @@ const STOP: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the file cannot be used.
 pub fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
-    let small_pages = memory::take_small_pages();
+    let small = small::begin();
     telemetry::start(&LogConfig::default(), std::env::var("RUST_LOG").ok().as_deref())?;
-    if let Err(error) = small_pages {
-        tracing::debug!(%error, "some memory is taken in large pages");
-    }
     if let Err(error) = file_handles::raise() {
         tracing::warn!(%error, "the number of open files stays as it was");
     }
     let threads = available_parallelism().map_or(1, |threads| threads.get().min(MAX_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.context("starting threads")?;
-    let ended = runtime.block_on(serve(file));
+    let ended = runtime.block_on(serve(file, small));
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(file: PathBuf) -> anyhow::Result<ExitCode> {
+async fn serve(file: PathBuf, small: Small) -> anyhow::Result<ExitCode> {
     let signals = Signals::new().context("installing signal handlers")?;
     let (failures, mut failed) = mpsc::channel(16);
     let mut registry = Registry::default();
@@ -59,10 +57,10 @@ async fn serve(file: PathBuf) -> anyhow::Result<ExitCode> {
         metrics,
         page: Some(Arc::new(registry)),
         topics: Some(Arc::new(KafkaTopics)),
-        settled: Some(small::give_back),
     };
     let mut tasks = Tasks::new(failures.clone());
     daemon::start(options, failures, &mut tasks).await?;
+    tasks.spawn("small", |cancel| small.keep(cancel));
     let failure = process::until_the_end(signals, &mut failed).await;
     let stopped = tasks.stop(STOP).await;
     if let Err(error) = &stopped {

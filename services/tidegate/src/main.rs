@@ -70,15 +70,16 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Configured::Run(target) => {
             let selection = target.selection();
             selection.check(&config)?;
-            let small_pages = if selection.is_small() { memory::take_small_pages() } else { Ok(()) };
+            let small = selection.is_small().then(small::begin);
+            let no_large_pages = if small.is_some() { Ok(()) } else { memory::take_no_more_large_pages() };
             let logs = start_logs(&config)?;
-            if let Err(error) = small_pages {
+            if let Err(error) = no_large_pages {
                 tracing::debug!(%error, "some memory is taken in large pages");
             }
             raise_file_handles(&config);
             let failpoint = failpoints::from_environment()?;
             let background = background::runtime().context("starting background threads")?;
-            let ended = on_threads(process::run(selection, config, logs, background.handle(), failpoint));
+            let ended = on_threads(process::run(selection, config, logs, background.handle(), failpoint, small));
             background.shutdown_background();
             ended
         }

@@ -27,7 +27,7 @@ use crate::assemble::{self, Assembly, Shared};
 use crate::banner::{self, Places};
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::small;
+use crate::small::Small;
 use crate::targets::Selection;
 use crate::unknown;
 
@@ -44,6 +44,7 @@ pub async fn run(
     logs: Logs,
     background: &Handle,
     failpoint: Option<Arc<Failpoint>>,
+    small: Option<Small>,
 ) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("installing signal handlers")?;
     let mut data_dir = if selection.needs_folder(&config) { Some(DataDir::create(&config.data_dir)?) } else { None };
@@ -89,8 +90,8 @@ pub async fn run(
         }
     });
     ending.ready();
-    if selection.is_small() {
-        servers.spawn("settle", small::settle);
+    if let Some(small) = small {
+        servers.spawn("small", |cancel| small.keep(cancel));
     }
 
     let failure = until_the_end(signals, &mut failed).await;

@@ -69,8 +69,9 @@ fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: f64) ->
 
 /// What is used of `/proc/PID/stat`; proc_pid_stat(5).
 #[derive(Debug, PartialEq, Eq)]
-struct Stat {
-    cpu_ticks: u64,
+pub(crate) struct Stat {
+    /// User and system.
+    pub(crate) cpu_ticks: u64,
     threads: u64,
     /// Since boot.
     start_ticks: u64,
@@ -79,7 +80,7 @@ struct Stat {
 }
 
 impl Stat {
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         // The command name is in parentheses and may hold any character.
         let (_, after_name) = text.rsplit_once(')')?;
         let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
