@@ -40,7 +40,7 @@ use tidegate_runtime::tls::TlsClientConfig;
 use tidegate_runtime::{Health, Target, TaskError, Tasks};
 use tokio::sync::mpsc;
 
-pub use error::Error;
+pub use error::{Error, PushError};
 pub use scrape::{
     Config as ScrapeConfig, ConfigError as ScrapeError, Honor, Job, Labels, OwnMetrics, OwnRegistry, Scheme,
 };
@@ -199,7 +199,6 @@ pub async fn build(
             metrics: mad::Metrics::register(registry, ServerMetrics::default()),
             page: None,
             topics,
-            settled: None,
         };
         mad::daemon::start(options, failures, &mut tasks).await?;
     }

@@ -15,7 +15,7 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use crate::{Compression, Error, PushConfig};
+use crate::{Compression, PushConfig, PushError};
 use codec::RawCodec;
 
 const METHOD: &str = "/tidegate.v1.Ingest/Push";
@@ -59,12 +59,12 @@ impl Client {
     ///
     /// # Errors
     /// When endpoint or tenant cannot be used.
-    pub fn new(config: &PushConfig) -> Result<Self, Error> {
-        let invalid = |message: String| Error::Endpoint { endpoint: config.endpoint.clone(), message };
+    pub fn new(config: &PushConfig) -> Result<Self, PushError> {
+        let invalid = |message: String| PushError::Endpoint { endpoint: config.endpoint.clone(), message };
         let endpoint = Endpoint::from_shared(config.endpoint.clone()).map_err(|error| invalid(error.to_string()))?;
         let tls = match endpoint.uri().scheme_str() {
             Some("http") => None,
-            Some("https") => Some(Connector::new(&config.tls).map_err(Error::Tls)?),
+            Some("https") => Some(Connector::new(&config.tls).map_err(PushError::Tls)?),
             _ => return Err(invalid("must be http://HOST:PORT or https://HOST:PORT".into())),
         };
         let timeout = Duration::from_secs(config.timeout_seconds.max(1));
@@ -84,11 +84,11 @@ impl Client {
         };
         let tenant = match config.tenant.as_str() {
             "" => None,
-            tenant => Some(tenant.parse().map_err(|_| Error::Tenant(tenant.to_owned()))?),
+            tenant => Some(tenant.parse().map_err(|_| PushError::Tenant(tenant.to_owned()))?),
         };
         let token = match (&config.token_file, &config.token) {
             (Some(path), _) => Token::File(path.clone()),
-            (None, Some(secret)) => Token::Fixed(bearer(secret.reveal()).ok_or(Error::Token)?),
+            (None, Some(secret)) => Token::Fixed(bearer(secret.reveal()).ok_or(PushError::Token)?),
             (None, None) => Token::None,
         };
         Ok(Self { grpc, timeout, tenant, token })

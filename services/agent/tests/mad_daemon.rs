@@ -97,7 +97,6 @@ impl Daemon {
             metrics: self.metrics.clone(),
             page: None,
             topics: self.topics.clone(),
-            settled: None,
         };
         daemon::start(options, failures, &mut tasks).await?;
         self._failed = failed;

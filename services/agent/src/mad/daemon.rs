@@ -37,8 +37,6 @@ use crate::host::collect;
 /// Between two looks at the files. One that has changed is read at the second
 /// look that finds it as it is.
 const LOOK: Duration = Duration::from_millis(200);
-/// After the last change everything that it has started is done.
-const SETTLED: Duration = Duration::from_secs(2);
 /// Time for pipelines to flush when the daemon stops; their sinks have a part of it.
 const FLUSH: Duration = Duration::from_millis(3_500);
 /// Time for sources to hand on what they have read by then.
@@ -55,8 +53,6 @@ pub struct Options {
     pub page: Option<Arc<Registry>>,
     /// `None` where there is no adapter for topics.
     pub topics: Option<Arc<dyn Topics>>,
-    /// Called a while after the start and after each change of the files.
-    pub settled: Option<fn()>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +70,12 @@ pub enum StartError {
 /// When the daemon's own file cannot be used. A pipeline's that cannot is told
 /// of in the log.
 pub async fn start(options: Options, failures: mpsc::Sender<TaskError>, tasks: &mut Tasks) -> Result<(), StartError> {
+    let daemon = begin(options, failures).await?;
+    tasks.spawn("agent-daemon", |cancel| daemon.run(cancel));
+    Ok(())
+}
+
+async fn begin(options: Options, failures: mpsc::Sender<TaskError>) -> Result<Daemon, StartError> {
     let loaded = load_daemon(&options.file, &options.environment)?;
     tell(&options.file, &loaded.notes);
     let config = loaded.config;
@@ -118,7 +120,6 @@ pub async fn start(options: Options, failures: mpsc::Sender<TaskError>, tasks: &
         certificate: None,
         pipelines: BTreeMap::new(),
         retired: JoinSet::new(),
-        settles_at: Some(Instant::now() + SETTLED),
         config,
         options,
         shared,
@@ -130,8 +131,7 @@ pub async fn start(options: Options, failures: mpsc::Sender<TaskError>, tasks: &
     daemon.routes.replace(daemon.table());
     let first = daemon.folder.first().unwrap_or_default();
     daemon.apply(first).await;
-    tasks.spawn("agent-daemon", |cancel| daemon.run(cancel));
-    Ok(())
+    Ok(daemon)
 }
 
 struct Daemon {
@@ -149,8 +149,6 @@ struct Daemon {
     pipelines: BTreeMap<PathBuf, Running>,
     /// Those that still end.
     retired: JoinSet<()>,
-    /// `None`: nothing has changed since.
-    settles_at: Option<Instant>,
     monitoring: Tasks,
 }
 
@@ -179,19 +177,6 @@ impl Daemon {
         let changes = self.changes();
         self.apply(changes).await;
         self.start_waiting().await;
-        self.settle();
-    }
-
-    fn settle(&mut self) {
-        if self.settles_at.take_if(|at| *at <= Instant::now()).is_some()
-            && let Some(settled) = self.options.settled
-        {
-            settled();
-        }
-    }
-
-    fn unsettle(&mut self) {
-        self.settles_at = Some(Instant::now() + SETTLED);
     }
 
     /// Of the pipelines' folder; none as long as it cannot be read.
@@ -247,7 +232,6 @@ impl Daemon {
         }
         if changed {
             self.routes.replace(self.table());
-            self.unsettle();
         }
         self.open_ports().await;
     }
@@ -362,3 +346,6 @@ fn tell(file: &Path, notes: &[config::Note]) {
         tracing::warn!(file = %file.display(), "{note}");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,7 +104,7 @@ impl Routes {
         }
     }
 
-    fn table(&self) -> Arc<Table> {
+    pub(super) fn table(&self) -> Arc<Table> {
         Arc::clone(&self.0.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

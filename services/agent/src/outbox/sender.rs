@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Outbox;
 use crate::clock::unix_ms;
 use crate::push::{Client, Outcome};
-use crate::{Error, PushConfig};
+use crate::{PushConfig, PushError};
 
 /// Time to send what waits when the process stops.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -35,7 +35,7 @@ impl Sender {
     ///
     /// # Errors
     /// When endpoint or tenant cannot be used.
-    pub fn new(outbox: Outbox, config: &PushConfig) -> Result<Self, Error> {
+    pub fn new(outbox: Outbox, config: &PushConfig) -> Result<Self, PushError> {
         let client = Client::new(config)?;
         Ok(Self { outbox, client, backoff: Backoff::new(config.backoff.clone()), started: Instant::now() })
     }
@@ -45,7 +45,7 @@ impl Sender {
     ///
     /// # Errors
     /// When endpoint or tenant cannot be used.
-    pub fn check(config: &PushConfig) -> Result<(), Error> {
+    pub fn check(config: &PushConfig) -> Result<(), PushError> {
         Client::new(config).map(drop)
     }
 

@@ -86,13 +86,13 @@ async fn endpoints_that_cannot_be_used_are_named() {
         let Err(error) = Client::new(&config(endpoint.into(), Compression::None)) else {
             panic!("{endpoint} is taken")
         };
-        assert!(error.to_string().starts_with(&format!("agent.push.endpoint {endpoint:?}: ")), "{error}");
+        assert!(error.to_string().starts_with(&format!("endpoint {endpoint:?}: ")), "{error}");
     }
     let ca_path = Some("/nowhere/ca.pem".into());
     let tls = tidegate_runtime::tls::TlsClientConfig { ca_path, ..Default::default() };
     let missing = PushConfig { endpoint: "https://127.0.0.1:1".into(), tls, ..PushConfig::default() };
     let error = Client::new(&missing).err().expect("no file").to_string();
-    assert!(error.starts_with("agent.push.tls: /nowhere/ca.pem: "), "{error}");
+    assert!(error.starts_with("tls: /nowhere/ca.pem: "), "{error}");
     let tenant = PushConfig { tenant: "a\nb".into(), ..PushConfig::default() };
-    assert!(matches!(Client::new(&tenant), Err(Error::Tenant(_))));
+    assert!(matches!(Client::new(&tenant), Err(PushError::Tenant(_))));
 }

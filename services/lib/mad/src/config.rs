@@ -12,6 +12,7 @@ mod load;
 mod parser;
 mod pipeline;
 mod relabel;
+mod separators;
 mod sink;
 mod source;
 mod tls;

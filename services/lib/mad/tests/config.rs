@@ -131,6 +131,30 @@ fn what_a_daemon_cannot_do_without() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_says_where() {
+    let told = |text: &str| match hocon(text) {
+        Err(error @ LoadError::Syntax { .. }) => {
+            let told = error.to_string();
+            let (file, place) = told.split_once("/pipeline.conf: ").expect("the file is named");
+            assert!(file.starts_with('/'), "{told}");
+            place.to_owned()
+        }
+        other => panic!("{text}: {other:?}"),
+    };
+    let missing = "before `sources` a comma or the end of the line is missing";
+    assert_eq!(told("\nname = one sources = []"), format!("line 2, column 20: `=` within a value: {missing}"));
+    assert_eq!(told("name =\nsources = []"), format!("line 2, column 9: `=` within a value: {missing}"));
+    assert_eq!(told("name = one\n}\nsources = []"), "line 2, column 1: `}` without a `{` before it");
+    assert_eq!(told("name = one\nsources = [{"), "line 2, column 13: expected }");
+    assert_eq!(told("name = \"one\nsources = []"), "line 1, column 8: unterminated string");
+    assert_eq!(told("name = ${NO_SUCH}"), "line 1, column 8: could not resolve substitution: ${NO_SUCH}");
+    assert!(told("sources = [] {}").starts_with("line 1, column 11: "));
+    assert!(hocon("name = one\nsources = []\nsinks = []").is_ok(), "a line's end is enough");
+    let Err(error) = written("pipeline.json", "{\"name\": \"one\"\n\"sources\": []}") else { panic!() };
+    assert!(error.to_string().ends_with("/pipeline.json: expected `,` or `}` at line 2 column 1"), "{error}");
+}
+
+#[test]
 fn metrics_client_host_and_port_stand_before_monitoring_sinks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.conf");

@@ -11,7 +11,6 @@ use crate::mad::watch::Folder;
 impl Daemon {
     /// The daemon's own file has changed.
     pub(super) async fn reload(&mut self) {
-        self.unsettle();
         let loaded = match load_daemon(&self.options.file, &self.options.environment) {
             Ok(loaded) => loaded,
             Err(error) => {

@@ -36,7 +36,7 @@ use crate::http_client::{self, ClientTlsError};
 use crate::mad::own::OwnMetrics;
 use crate::mad::telemetry::Telemetry;
 use crate::outbox::Sender;
-use crate::{BufferConfig, Error, PushConfig};
+use crate::{BufferConfig, PushConfig, PushError};
 
 /// How long Java's client waits for an answer.
 const POST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -84,7 +84,7 @@ pub enum SinkProblem {
     #[error(transparent)]
     Topic(#[from] TopicError),
     #[error(transparent)]
-    Gateway(#[from] Error),
+    Gateway(#[from] PushError),
 }
 
 /// Whether a sink needs a histogram of every metric, whatever statistics are

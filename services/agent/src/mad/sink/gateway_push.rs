@@ -29,7 +29,7 @@ use super::seldom::Seldom;
 use super::task::{Deadline, SinkTask};
 use super::{Part, Sink};
 use crate::outbox::{Outbox, Sender};
-use crate::{BufferConfig, Error, PushConfig};
+use crate::{BufferConfig, Error, PushConfig, PushError};
 
 /// Results that wait to be put on disk.
 const MAX_WAITING: u64 = 200_000;
@@ -60,7 +60,7 @@ impl GatewayPush {
     ///
     /// # Errors
     /// When endpoint or tenant cannot be used.
-    pub fn start(options: Options, metrics: SinkMetrics, failures: mpsc::Sender<TaskError>) -> Result<Self, Error> {
+    pub fn start(options: Options, metrics: SinkMetrics, failures: mpsc::Sender<TaskError>) -> Result<Self, PushError> {
         Sender::check(&options.push)?;
         let queue = Arc::new(Queue::new(MAX_WAITING));
         let period_ms = options.period_ms;

@@ -5,11 +5,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hocon::ParseOptions;
+use hocon::{HoconError, ParseOptions};
 use serde::Deserialize;
 
 use super::value::Value;
-use super::{Daemon, Note, Pipeline, Problem};
+use super::{Daemon, Note, Pipeline, Problem, separators};
 
 /// A configuration, and what its file says beyond it.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +94,15 @@ fn parse(path: &Path, env: &HashMap<String, String>) -> Result<Value, LoadError>
     if let Some(folder) = path.parent() {
         options = options.with_base_dir(folder.to_owned());
     }
-    let parsed = hocon::parse_string_with_options(&text, options).map_err(|error| syntax(error.to_string()))?;
+    let placed = |line: usize, column: usize, reason: &str| syntax(format!("line {line}, column {column}: {reason}"));
+    let of_hocon = |error: HoconError| match error {
+        HoconError::Parse(error) => placed(error.line, error.col, &error.message),
+        HoconError::Resolve(error) => placed(error.line, error.col, &error.message),
+        other => syntax(other.to_string()),
+    };
+    let tokens = hocon::tokenize(&text).map_err(|error| of_hocon(HoconError::Parse(error)))?;
+    separators::check(&tokens).map_err(|misplaced| placed(misplaced.line, misplaced.column, &misplaced.reason))?;
+    let parsed = hocon::parse_string_with_options(&text, options).map_err(of_hocon)?;
     let keys = parsed.keys().into_iter().map(str::to_owned).collect::<Vec<_>>();
     let root = keys.into_iter().filter_map(|key| Some((key.clone(), parsed.get(&quoted(&key))?.clone())));
     Ok(Value::from(&hocon::HoconValue::Object(root.collect())))

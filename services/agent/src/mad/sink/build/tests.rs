@@ -110,7 +110,10 @@ async fn what_cannot_be_used_names_the_sink() {
             r#"{ type = tidegate.KafkaSink, name = k, topic = t, configs = { "bootstrap.servers" = "a" } }"#,
             "sink \"k\": there is no Kafka",
         ),
-        (r#"{ type = tidegate.GatewayPushSink, name = g, endpoint = nonsense }"#, "sink \"g\": agent.push.endpoint"),
+        (
+            r#"{ type = tidegate.GatewayPushSink, name = g, endpoint = nonsense }"#,
+            "sink \"g\": endpoint \"nonsense\": must be",
+        ),
     ] {
         let sinks = sinks(folder.path(), &inner(text));
         let error = build(&sinks[0], &without).await.err().expect("is refused").to_string();

@@ -175,5 +175,5 @@ async fn a_disk_that_takes_nothing_leaves_memory() {
 async fn an_endpoint_that_cannot_be_used_is_refused() {
     let folder = folder();
     let started = GatewayPush::start(options("nonsense".into(), &folder), metrics(), mpsc::channel(1).0);
-    assert!(matches!(started, Err(Error::Endpoint { .. })));
+    assert!(matches!(started, Err(PushError::Endpoint { .. })));
 }
