@@ -170,11 +170,12 @@ impl Archives<'_> {
     /// it is not what was listed.
     async fn read_slice(&self, slice: &Slice, wanted: &Wanted<'_>, whole: &Whole) -> Result<Option<Found>, Error> {
         let Some(object) = self.object(slice).await? else { return Ok(None) };
-        let Some(groups) = object.series(exact_name(wanted.matchers)).await? else { return Ok(None) };
+        let name = exact_name(wanted.matchers);
+        let Some(groups) = object.series(name).await? else { return Ok(None) };
         let mut series = Vec::new();
         for group in groups {
-            for (index, run) in group.iter().enumerate() {
-                if wanted.matchers.iter().all(|matcher| matcher.matches(&run.labels)) {
+            for index in of_metric(&group, name) {
+                if wanted.matchers.iter().all(|matcher| matcher.matches(&group[index].labels)) {
                     series.push(SeriesAt { group: group.clone(), index });
                 }
             }
@@ -317,6 +318,14 @@ impl Object<'_> {
         let series = series.into_iter().zip(hours).filter_map(|(one, hour)| Some((one, hour?))).collect();
         Ok(Some(Found { series, cached }))
     }
+}
+
+/// The places of the metric's series among those of a row group, which come in
+/// the order of the metrics' names; without a name all.
+fn of_metric(group: &[Run], name: Option<&str>) -> Range<usize> {
+    let Some(name) = name else { return 0..group.len() };
+    let start = group.partition_point(|run| run.labels.metric_name() < name);
+    start..start + group[start..].partition_point(|run| run.labels.metric_name() <= name)
 }
 
 fn unless_replaced<T>(read: Result<T, ArchiveError>) -> Result<Option<T>, Error> {

@@ -15,12 +15,12 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 
+use crate::catalog::{Catalog, LocalCatalog, StoreCatalog};
 use crate::conditional::{ConditionalPut, LocalPut, PutCondition, PutError, StorePut};
 use crate::coverage::Shrunk;
 use crate::fetch::{FetchError, Pinned, Source};
 use crate::{ArchiveError, EncodedObject};
 
-pub use list::Listed;
 pub use read::{ObjectCount, ObjectReader, ObjectSummary};
 pub use slices::Slice;
 pub use version::Version;
@@ -34,6 +34,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Archive {
     source: Source,
     puts: Arc<dyn ConditionalPut>,
+    catalog: Arc<dyn Catalog>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,8 @@ pub enum Base<'a> {
 
 impl Archive {
     pub fn new(store: Arc<dyn ObjectStore>, puts: Arc<dyn ConditionalPut>) -> Self {
-        Self { source: Source::new(store), puts }
+        let catalog = Arc::new(StoreCatalog(store.clone()));
+        Self { source: Source::new(store), puts, catalog }
     }
 
     /// An archive in a local folder, which is made when it is not there.
@@ -69,7 +71,8 @@ impl Archive {
         std::fs::create_dir_all(root).map_err(failed)?;
         let root = root.canonicalize().map_err(failed)?;
         let store = Arc::new(LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true));
-        Ok(Self::new(store.clone(), Arc::new(LocalPut::new(&root, store))))
+        let (puts, catalog) = (Arc::new(LocalPut::new(&root, store.clone())), Arc::new(LocalCatalog::new(&root)));
+        Ok(Self { source: Source::new(store), puts, catalog })
     }
 
     /// An archive that is gone with the process, for tests.

@@ -160,7 +160,7 @@ pub struct ObjectKey {
 
 impl ObjectKey {
     pub fn path(&self) -> Path {
-        period_prefix(&self.tenant, self.period).join(format!("shard={:02}.parquet", self.shard))
+        period_prefix(&self.tenant, self.period).join(file_name(self.shard))
     }
 
     /// The key of a path that [`ObjectKey::path`] gave; `None` for any other.
@@ -175,7 +175,7 @@ impl ObjectKey {
             Tier::Minute => Period::Day(parse_day(folder)?),
             Tier::Hour => Period::Month(parse_month(folder)?),
         };
-        let shard = parts.next()?.strip_prefix("shard=")?.strip_suffix(".parquet")?.parse().ok()?;
+        let shard = shard_of(parts.next()?)?;
         let key = Self { tenant, period, shard };
         (parts.next().is_none() && key.path() == *path).then_some(key)
     }
@@ -209,6 +209,16 @@ pub(crate) fn folder_hours(tier: Tier, name: &str) -> Option<Range<u32>> {
         Tier::FiveSeconds | Tier::Minute => Period::Day(parse_day(name)?).hours(),
         Tier::Hour => Period::Month(parse_month(name)?).hours(),
     })
+}
+
+/// The shard of a file's name, as [`ObjectKey::path`] gives it.
+pub(crate) fn shard_of(name: &str) -> Option<u16> {
+    let shard: u16 = name.strip_prefix("shard=")?.strip_suffix(".parquet")?.parse().ok()?;
+    (file_name(shard) == name).then_some(shard)
+}
+
+fn file_name(shard: u16) -> String {
+    format!("shard={shard:02}.parquet")
 }
 
 /// The empty object which says that all shards of an hour are there.

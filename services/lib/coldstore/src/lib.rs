@@ -10,6 +10,7 @@
 mod archive;
 mod blob;
 
+pub mod catalog;
 pub mod conditional;
 mod coverage;
 mod error;
@@ -21,7 +22,8 @@ mod rows;
 pub mod s3;
 mod writer;
 
-pub use archive::{Archive, Base, Listed, ObjectCount, ObjectReader, ObjectSummary, PutOutcome, Slice, Version};
+pub use archive::{Archive, Base, ObjectCount, ObjectReader, ObjectSummary, PutOutcome, Slice, Version};
+pub use catalog::{Catalog, Listed};
 pub use conditional::{ConditionalPut, PutCondition, PutError};
 pub use coverage::{Coverage, CoverageError, Shrunk, SourceCoverage};
 pub use error::ArchiveError;

@@ -76,6 +76,68 @@ async fn what_was_read_is_at_hand_until_its_object_is_replaced() {
     assert!(fresh.0 == rebuilt.0 && fresh.1 == 0);
 }
 
+/// Rebuilt again and again without a pause, as the clock of a file system
+/// does not tell apart.
+#[tokio::test]
+async fn an_hour_in_a_folder_that_was_rebuilt_is_seen_by_the_very_next_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(BASE_MS + 10 * HOUR_MS);
+    world.archive = Arc::new(Archive::local(folder.path()).unwrap());
+    archive(&world, &data(HOURS, 60_000)).await;
+    let (query, end_ms) = (world.query(config()).await, BASE_MS + HOURS * HOUR_MS - 1);
+    let text = "sum(count_over_time(requests_total[4h]))";
+    let mut before = ask(&query, &world, text, end_ms).await.unwrap().0;
+    let mut rebuilt = data(HOURS, 60_000);
+    let last_ms = BASE_MS + (HOURS - 1) * HOUR_MS;
+    for one in &mut rebuilt {
+        one.samples.retain(|(time_ms, _)| *time_ms >= last_ms);
+    }
+    for round in 1..10 {
+        for one in &mut rebuilt {
+            one.samples.push((last_ms + HOUR_MS - 120_000 + 500 * round + 77, 1.0));
+            one.samples.sort_by_key(|(time_ms, _)| *time_ms);
+        }
+        world.archive(&rebuilt).await;
+        let answer = ask(&query, &world, text, end_ms).await.unwrap();
+        assert!(answer.0 != before, "round {round}");
+        assert_eq!(answer.1, 11 * (HOURS as u64 - 1), "only the hours that are as they were are at hand");
+        before = answer.0;
+    }
+    let fresh = ask(&*world.query(config()).await, &world, text, end_ms).await.unwrap();
+    assert!(fresh.0 == before && fresh.1 == 0);
+}
+
+/// By name, in any order of their labels, with names before and after theirs.
+#[tokio::test]
+async fn of_many_metrics_in_an_object_those_that_match_are_found() {
+    let world = World::new(BASE_MS + 10 * HOUR_MS);
+    let of = |name: &str, labels: &[(&str, &str)]| {
+        let labels: Vec<_> = labels.iter().copied().chain([("__name__", name)]).collect();
+        series(&labels, vec![(BASE_MS + 60_000, 1.0)])
+    };
+    let names = ["a", "requests", "requests_total", "requests_totals", "z"];
+    let mut data: Vec<TestSeries> =
+        names.iter().flat_map(|name| (0..30).map(move |host| of(name, &[("host", &host.to_string())]))).collect();
+    data.push(of("requests_total", &[("Zone", "1"), ("a", "2")]));
+    world.archive(&data).await;
+    let query = world.query(config()).await;
+    for (text, expected) in [
+        ("requests_total", 31),
+        ("requests", 30),
+        ("a", 30),
+        ("z", 30),
+        ("request", 0),
+        ("zz", 0),
+        ("{__name__=~'requests.*'}", 91),
+        ("{__name__='requests_total',host=''}", 1),
+        ("{host=~'1|2'}", 10),
+        ("requests_total{host=~'1|2'}", 2),
+    ] {
+        let (_, _, found) = ask(&query, &world, text, BASE_MS + HOUR_MS - 1).await.unwrap();
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
 #[tokio::test]
 async fn answers_are_the_same_however_much_is_kept_and_no_more_is_than_may_be() {
     let world = World::new(BASE_MS + 10 * HOUR_MS);

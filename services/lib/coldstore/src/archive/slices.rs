@@ -8,8 +8,8 @@ use std::ops::Range;
 use tidegate_model::TenantId;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Archive, Listed};
-use crate::{ArchiveError, ObjectKey, Tier};
+use super::Archive;
+use crate::{ArchiveError, Listed, ObjectKey, Tier};
 
 /// An object, and the hours for which it is the one to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +48,7 @@ impl Archive {
         without: &BTreeSet<u32>,
     ) -> Result<Vec<Slice>, ArchiveError> {
         // Fine before coarse: what is deleted between the lists is in the later.
-        let mut listed = Vec::new();
-        for tier in Tier::ALL {
-            listed.extend(self.list(tenant, tier, hours.clone()).await?);
-        }
+        let listed = self.catalog.objects(tenant, &Tier::ALL, hours.clone()).await?;
         Ok(choose(listed, hours, without))
     }
 }

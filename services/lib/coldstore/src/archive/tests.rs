@@ -318,7 +318,7 @@ async fn a_list_of_any_length_of_time_has_what_is_in_it() {
                 let listed: Vec<_> = listed.into_iter().map(|listed| listed.key).collect();
                 let meets = |key: &&ObjectKey| {
                     let of = key.period.hours();
-                    key.period.tier() == tier && of.start < hours.end && hours.start < of.end
+                    key.period.tier() == tier && of.start.max(hours.start) < of.end.min(hours.end)
                 };
                 assert_eq!(listed, there.iter().filter(meets).cloned().collect::<Vec<_>>(), "{hours:?} {tier:?}");
             }
