@@ -23,6 +23,7 @@ mod sightings;
 mod state;
 mod store;
 mod tls;
+mod turns;
 mod versions;
 
 pub use config::{Config, Consistency, Retention};
