@@ -155,7 +155,7 @@ impl Query {
         let after = task.timeout.min(self.config.timeout());
         let (tenant, expr, principal) = (task.tenant.clone(), task.expr.clone(), task.principal.clone());
         let own = Own::of(principal.as_ref(), &self.config, after);
-        let after = own.timeout.map_or(after, |(own_ms, _)| Duration::from_millis(own_ms));
+        let after = own.timeout_or(after);
         let max_samples = own.samples.map_or(self.config.max_samples, |(samples, _)| samples);
         let answer = tokio::time::timeout(after, self.run_within(task, max_samples, began + after)).await;
         let took = began.elapsed();
@@ -179,8 +179,9 @@ impl Query {
         principal: Option<&Principal>,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let own = Own::of(principal, &self.config, self.config.timeout());
-        let after = own.timeout.map_or(self.config.timeout(), |(own_ms, _)| Duration::from_millis(own_ms));
+        let after = self.config.timeout();
+        let own = Own::of(principal, &self.config, after);
+        let after = own.timeout_or(after);
         let found = tokio::time::timeout(after, work).await;
         found.unwrap_or(Err(Error::Timeout { after })).map_err(|error| own.of_error(error))
     }
@@ -281,6 +282,10 @@ impl<'a> Own<'a> {
             samples: least(|limits| limits.samples_per_query, config.max_samples.into()),
             timeout: least(|limits| limits.query_timeout_ms, timeout.as_millis()),
         }
+    }
+
+    fn timeout_or(&self, longest: Duration) -> Duration {
+        self.timeout.map_or(longest, |(own_ms, _)| Duration::from_millis(own_ms))
     }
 
     /// Names and counts the limit, where an evaluation ended by one of these.

@@ -10,7 +10,6 @@ use super::escaped::unescape;
 use super::labels::limited;
 use super::within::Within;
 use crate::error::Error;
-use crate::select::in_background;
 use crate::service::Query;
 
 pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
@@ -19,21 +18,16 @@ pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Erro
     let within = Within::read(&query, &ask)?;
     let limit = ask.limit("limit")?;
     let index = query.index.tenant(&ask.tenant);
-    let looking_up = async {
-        let held = ask.begin_query()?;
-        let archived = within.archived(&query, &ask.tenant).await?;
-        in_background(move || {
-            let _held = held;
-            let mut values = BTreeSet::new();
-            if let Some(index) = index {
-                let index = index.read();
-                values.extend(index.label_values(&name, &within.indexed(&index)));
-            }
-            values.extend(archived.iter().filter_map(|labels| labels.get(&name)).map(str::to_owned));
-            Ok(values)
-        })
-        .await
-    };
-    let values = query.look_up(ask.principal.as_ref(), looking_up).await?;
+    let values = within.look_up(&query, &ask, move |within, archived| {
+        let indexed = index.map(|index| {
+            let index = index.read();
+            index.label_values(&name, &within.indexed(&index))
+        });
+        // All at once, as they are in order.
+        let mut values: BTreeSet<String> = indexed.into_iter().flatten().collect();
+        values.extend(archived.iter().filter_map(|labels| labels.get(&name)).map(str::to_owned));
+        Ok(values)
+    });
+    let values = values.await?;
     limited(&query, values, limit)
 }

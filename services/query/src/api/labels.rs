@@ -8,31 +8,24 @@ use axum::response::Response;
 use super::within::Within;
 use super::{Ask, success};
 use crate::error::Error;
-use crate::select::in_background;
 use crate::service::Query;
 
 pub(super) async fn answer(query: Arc<Query>, ask: Ask) -> Result<Response, Error> {
     let within = Within::read(&query, &ask)?;
     let limit = ask.limit("limit")?;
     let index = query.index.tenant(&ask.tenant);
-    let looking_up = async {
-        let held = ask.begin_query()?;
-        let archived = within.archived(&query, &ask.tenant).await?;
-        in_background(move || {
-            let _held = held;
-            let mut names = BTreeSet::new();
-            if let Some(index) = index {
-                let index = index.read();
-                names.extend(index.label_names(&within.indexed(&index)));
-            }
-            for labels in &archived {
-                names.extend(labels.iter().map(|(name, _)| name.to_owned()));
-            }
-            Ok(names)
-        })
-        .await
-    };
-    let names = query.look_up(ask.principal.as_ref(), looking_up).await?;
+    let names = within.look_up(&query, &ask, move |within, archived| {
+        let mut names = BTreeSet::new();
+        if let Some(index) = index {
+            let index = index.read();
+            names.extend(index.label_names(&within.indexed(&index)));
+        }
+        for labels in &archived {
+            names.extend(labels.iter().map(|(name, _)| name.to_owned()));
+        }
+        Ok(names)
+    });
+    let names = names.await?;
     limited(&query, names, limit)
 }
 

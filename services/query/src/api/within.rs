@@ -13,7 +13,7 @@ use super::Ask;
 use crate::archived::Archives;
 use crate::error::Error;
 use crate::index::{Days, TenantIndex};
-use crate::select::exact_name;
+use crate::select::{exact_name, in_background};
 use crate::service::Query;
 
 /// `start`, `end` and `match[]`. Times count by whole days in the store and by
@@ -43,6 +43,27 @@ impl Within {
         })
     }
 
+    /// What `work` makes of the series that the archive has, beside those of the
+    /// index. The place among the queries is held until the work ends, whether
+    /// or not somebody still waits for it.
+    pub async fn look_up<T: Send + 'static>(
+        self,
+        query: &Query,
+        ask: &Ask,
+        work: impl FnOnce(&Self, BTreeSet<Labels>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let looking_up = async {
+            let held = ask.begin_query()?;
+            let archived = self.archived(query, &ask.tenant).await?;
+            in_background(move || {
+                let _held = held;
+                work(&self, archived)
+            })
+            .await
+        };
+        query.look_up(ask.principal.as_ref(), looking_up).await
+    }
+
     /// Indexed series that one selector accepts; all, when there is none.
     pub fn indexed(&self, index: &TenantIndex) -> RoaringBitmap {
         if self.selectors.is_empty() {
@@ -56,7 +77,7 @@ impl Within {
     }
 
     /// Likewise, those that the archive holds.
-    pub async fn archived(&self, query: &Query, tenant: &TenantId) -> Result<BTreeSet<Labels>, Error> {
+    async fn archived(&self, query: &Query, tenant: &TenantId) -> Result<BTreeSet<Labels>, Error> {
         if self.archived_hours.is_empty() {
             return Ok(BTreeSet::new());
         }

@@ -11,6 +11,9 @@ use super::SeriesIndex;
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// Share of its time that the refresh may spend on reading: 1 in this many.
 const PACE: u32 = 20;
+/// What reading a series costs at most. Whatever else a refresh took, it waited for a store that was slow or away, and series of
+/// that time are to be found soon.
+const SERIES_COST: Duration = Duration::from_micros(100);
 
 /// Reads all days that the store holds from `first_day` on.
 pub(crate) async fn load_all(
@@ -70,17 +73,34 @@ pub(crate) async fn refresh(
     let began = Instant::now();
     index.forget_before(first_day);
     let days: Vec<u32> = store.series_days().await?.into_iter().filter(|day| *day >= first_day).collect();
+    let mut read = 0;
     for day in rotation.next(&days) {
         for shard in 0..partitions {
-            index.insert(store.read_series(shard, day).await?);
+            let series = store.read_series(shard, day).await?;
+            read += series.len();
+            index.insert(series);
         }
     }
-    Ok(began.elapsed() * PACE)
+    Ok(pause(began.elapsed(), read))
+}
+
+/// After a refresh that took so long and read so many series.
+fn pause(took: Duration, series: usize) -> Duration {
+    took.min(SERIES_COST.saturating_mul(u32::try_from(series).unwrap_or(u32::MAX))) * PACE
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_stores_are_read_now_and_then_and_slow_ones_as_often_as_others() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        assert_eq!(pause(minute, 10_000_000), 20 * minute);
+        assert_eq!(pause(second, 10_000_000), 20 * second);
+        assert_eq!(pause(minute, 100), Duration::from_millis(200));
+        assert_eq!(pause(minute, 0), Duration::ZERO);
+    }
 
     #[test]
     fn every_day_gets_its_turn() {
