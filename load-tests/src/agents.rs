@@ -39,6 +39,8 @@ const LATEST: Duration = Duration::from_secs(10);
 const ENCODING_US: u64 = 150;
 /// For connecting those again that the server closed.
 const RECONNECTING: Duration = Duration::from_secs(5);
+/// Well below what servers allow, `RECONNECTING` and an interval included.
+const IDLE: Duration = Duration::from_secs(10);
 /// Between two steps.
 const PAUSE: Duration = Duration::from_secs(3);
 
@@ -70,6 +72,8 @@ struct Agent {
     protocol: Protocol,
     port: u16,
     id: String,
+    /// When the connection was last of use: servers close those that are idle, half a minute at Tidegate.
+    used_at: Instant,
 }
 
 pub async fn run(target: &Target, crowd: &Crowd, seed: u64) -> anyhow::Result<Served> {
@@ -120,9 +124,8 @@ async fn push(
             queue.push(target.protocol.body(batch, n as u64 + 1, *sequence)?);
         }
     }
-    // Until now may have been longer than the server leaves connections idle.
     tokio::time::sleep_until((begin - RECONNECTING).into()).await;
-    let (idle, mut agents): (Vec<_>, Vec<_>) = agents.into_iter().partition(|agent| agent.connection.is_closed());
+    let (idle, mut agents): (Vec<_>, Vec<_>) = agents.into_iter().partition(Agent::is_idle);
     agents.extend(reconnected(idle).await?);
     let late = "encoding and connecting took longer than was thought";
     anyhow::ensure!(Instant::now() < begin, late);
@@ -161,7 +164,12 @@ async fn reconnected(idle: Vec<Agent>) -> anyhow::Result<Vec<Agent>> {
 impl Agent {
     async fn connect(protocol: Protocol, port: u16, id: String) -> anyhow::Result<Self> {
         let connection = Connection::open(protocol, port, &id).await?;
-        Ok(Self { connection, protocol, port, id })
+        Ok(Self { connection, protocol, port, id, used_at: Instant::now() })
+    }
+
+    /// Its connection is closed, or would be before it is used.
+    fn is_idle(&self) -> bool {
+        self.connection.is_closed() || self.used_at.elapsed() > IDLE
     }
 
     /// Pushes at `due` and every `interval` from then on.
@@ -184,6 +192,7 @@ impl Agent {
                 }
             }
             due += interval;
+            self.used_at = Instant::now();
         }
         (self, step)
     }
