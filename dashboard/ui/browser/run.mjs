@@ -11,6 +11,8 @@ import { Pusher, Server } from './server.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const LONG = 90_000;
+/** What else the machine does makes a load slow now and then, but not each of many. */
+const [FEWEST_LOADS, MOST_LOADS, LOADED_WITHIN_MS] = [5, 20, 1_000];
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
 
@@ -43,6 +45,17 @@ async function until(what, condition) {
   }
 }
 
+/** The times between the frames that the page draws in a while. */
+async function frameGaps(lengthMs) {
+  const times = await page.evaluate((length) => new Promise((resolve) => {
+    const times = [];
+    const frame = (now) => { times.push(now); if (now - times[0] < length) requestAnimationFrame(frame); else resolve(times); };
+    requestAnimationFrame(frame);
+  }), lengthMs);
+  const gaps = times.slice(1).map((time, n) => time - times[n]).sort((a, b) => a - b);
+  return { p50: gaps[gaps.length >> 1], p99: gaps[Math.floor(gaps.length * 0.99)], longest: gaps.at(-1) };
+}
+
 /** A chart is made anew when its series change. */
 const plotBox = (where) => until('a chart', () => page.locator(`${where} .u-over`).first().boundingBox());
 
@@ -54,13 +67,38 @@ async function isAccessible(where) {
 }
 
 const scenarios = {
+  async 'the first load is small, asks nobody else, and is quick'() {
+    const cdp = await browser.newCDPSession(page);
+    await cdp.send('Network.enable');
+    await cdp.send('Network.setCacheDisabled', { cacheDisabled: true });
+    const asked = new Map();
+    cdp.on('Network.requestWillBeSent', ({ requestId, request }) => asked.set(requestId, { url: request.url, bytes: 0 }));
+    cdp.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+      // What the page before asked for ends here, too.
+      if (asked.has(requestId)) asked.get(requestId).bytes = encodedDataLength;
+    });
+    const files = () => [...asked.values()].filter(({ url }) => url.startsWith('http') && !url.includes('/api/'));
+    const loads = [];
+    for (let n = 0; n < FEWEST_LOADS || (n < MOST_LOADS && Math.min(...loads) >= LOADED_WITHIN_MS); n++) {
+      asked.clear();
+      await page.goto('about:blank');
+      await page.goto(server.base);
+      await page.getByRole('link', { name: 'Explore' }).waitFor();
+      const painted = () => page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+      loads.push(await until('the first paint', painted));
+      const kinds = files().map(({ url }) => /\.(js|css)$/.exec(url)?.[1] ?? new URL(url).pathname);
+      assert.deepEqual(kinds.sort(), ['/', 'css', 'js']);
+      await until('all of its files', () => files().every(({ bytes }) => bytes > 0));
+      const bytes = files().reduce((sum, file) => sum + file.bytes, 0);
+      assert.ok(bytes > 10_000 && bytes <= 400_000, `${bytes} bytes`);
+    }
+    await cdp.detach();
+    const best = Math.min(...loads);
+    assert.ok(best < LOADED_WITHIN_MS, `the quickest of ${loads.length} loads took ${best} ms`);
+    return `painted after ${loads.map((ms) => ms.toFixed(0)).join(', ')} ms`;
+  },
+
   async 'an empty server says what to do'() {
-    const began = performance.now();
-    await page.goto(server.base);
-    await page.getByRole('link', { name: 'Explore' }).waitFor();
-    const loaded = performance.now() - began;
-    // A fraction of it where nothing else runs.
-    assert.ok(loaded < 5_000, `${loaded} ms`);
     await page.getByText('Nothing was pushed in the last 30 minutes').waitFor({ timeout: LONG });
     await shot('empty');
     await isAccessible('empty');
@@ -71,7 +109,6 @@ const scenarios = {
       { name: 'node_load1', value: 1, timestamp: 1, tags: { job: 'demo', instance: 'old' } },
     ];
     assert.ok(await server.post('/metrics', { metrics }));
-    return `first load ${loaded.toFixed(0)} ms`;
   },
 
   async 'the overview tells what is alive, silent, and at zero'() {
@@ -124,7 +161,7 @@ const scenarios = {
     // At a full minute the field leaves the seconds out.
     const shown = await page.getByLabel('to', { exact: true }).inputValue();
     assert.equal(Date.parse(`${shown}Z`), to * 1_000);
-    assert.equal(await page.locator('.chart').count(), 2);
+    await until('both charts', async () => (await page.locator('.chart').count()) === 2);
     await state('still');
     const box = await plotBox('.chart');
     await page.mouse.move(box.x + box.width * 0.25, box.y + 50);
@@ -273,15 +310,15 @@ const scenarios = {
   async '500 series are drawn smoothly'() {
     await explore(['many'], '&span=300');
     await page.getByText('500 series').waitFor({ timeout: LONG });
-    const frames = await page.evaluate(() => new Promise((resolve) => {
-      const times = [];
-      const frame = (now) => { times.push(now); if (now - times[0] < 12_000) requestAnimationFrame(frame); else resolve(times); };
-      requestAnimationFrame(frame);
-    }));
-    const gaps = frames.slice(1).map((time, n) => time - frames[n]).sort((a, b) => a - b);
-    const p50 = gaps[gaps.length >> 1];
-    assert.ok(p50 < 100, `${p50} ms between frames`);
-    return `frames p50 ${p50.toFixed(0)} ms, p99 ${gaps[Math.floor(gaps.length * 0.99)].toFixed(0)} ms, longest ${gaps.at(-1).toFixed(0)} ms`;
+    const live = await frameGaps(12_000);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await state('paused');
+    const still = await frameGaps(5_000);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    // A frame of the screen, or what the machine has time for where nothing is drawn.
+    assert.ok(live.p50 < 2 * Math.max(still.p50, 17), `${live.p50} ms between frames, ${still.p50} while paused`);
+    const { p50, p99, longest } = live;
+    return `frames p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, longest ${longest.toFixed(0)} ms; paused p50 ${still.p50.toFixed(0)} ms`;
   },
 
   async 'cardinality leads to its series'() {
@@ -349,9 +386,11 @@ const scenarios = {
 /** Every step of 5 s is there, with what was pushed in it. */
 function isWhole({ rows }, complains = true) {
   // The first steps may lie before what was pushed at all.
-  const points = rows.map(([time, value]) => ({ time: Date.parse(time) / 1_000, value })).filter(({ time }) => pusher.sum(time - 5, time) !== undefined);
-  const gaps = points.slice(1).filter(({ time }, n) => time !== points[n].time + 5);
-  const wrong = points.filter(({ time, value }) => Number(value) !== pusher.sum(time - 5, time));
+  const pushed = (time) => pusher.sum(time - 5, time);
+  const points = rows.map(([time, value]) => ({ time: Date.parse(time) / 1_000, value })).filter(({ time }) => pushed(time) !== undefined);
+  const steps = Array.from({ length: points.length && (points.at(-1).time - points[0].time) / 5 }, (_, n) => points[0].time + n * 5);
+  const gaps = steps.filter((step) => pushed(step) !== undefined && !points.some(({ time }) => time === step));
+  const wrong = points.filter(({ time, value }) => Number(value) !== pushed(time));
   if (complains) assert.deepEqual([points.length > 3, gaps, wrong], [true, [], []]);
   return points.length > 3 && gaps.length + wrong.length === 0;
 }
@@ -365,6 +404,8 @@ try {
   page.setDefaultTimeout(LONG);
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
+  const isOurs = (url) => url.startsWith(`${server.base}/`) || /^(data|blob|about):/.test(url);
+  browser.on('request', (request) => { if (!isOurs(request.url())) errors.push(`asked another server: ${request.url()}`); });
   for (const [name, run] of Object.entries(scenarios)) {
     const began = performance.now();
     try {

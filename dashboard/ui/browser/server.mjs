@@ -72,12 +72,13 @@ export class Pusher {
     if (!(await this.server.post('/metrics', { metrics: batch }))) this.waiting.unshift(...batch);
   }
 
-  /** The sum of the beats after one time and up to another, in seconds. */
+  /** The sum of the beats after one time and up to another, in seconds; none where the machine left no time for one. */
   sum(after, until) {
-    let sum = 0;
+    const seconds = [...this.beats.keys()];
+    if (!(seconds[0] <= after && until <= seconds.at(-1) + 1)) return undefined;
+    let sum;
     for (let second = after; second < until; second++) {
-      if (!this.beats.has(second)) return undefined;
-      sum += this.beats.get(second);
+      if (this.beats.has(second)) sum = (sum ?? 0) + this.beats.get(second);
     }
     return sum;
   }

@@ -73,7 +73,7 @@ export function Heatmap({ series, label, range, step, zone, onZoom }: Props) {
   return (
     <figure>
       <div class="plot" ref={box} style={{ height: `${HEIGHT}px` }} role="img" aria-label={label} />
-      <figcaption class="muted">{at || `${found.times.length} steps, buckets from ${short(found.bounds[0] ?? 0)} to ${short(found.bounds.at(-1) ?? 0)}; the darkest has ${short(found.most)}`}</figcaption>
+      <figcaption class="muted">{at || `${found.times.length} steps, buckets from ${short(found.bounds[0] ?? 0)} to ${short(found.bounds.at(-1) ?? 0)}; the strongest colour is ${short(found.most)}`}</figcaption>
     </figure>
   );
 }
