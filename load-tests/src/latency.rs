@@ -1,6 +1,8 @@
 //! Open loop: requests leave on a fixed schedule, whether the ones before are answered or not, and an answer's latency
 //! counts from the time that the schedule names. A server that stalls cannot hide it.
 
+mod alarm;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,6 +14,8 @@ use tidegate_testkit::now_ms;
 use tokio::sync::mpsc;
 
 use crate::client::{Connection, Outcome};
+use crate::encode::Protocol;
+use crate::latency::alarm::Alarm;
 use crate::quantile::Latencies;
 use crate::stages::{Snapshot, Stage};
 use crate::target::Target;
@@ -86,47 +90,22 @@ struct Ticket {
 pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -> anyhow::Result<Answered> {
     let start_ms = now_ms() + i64::try_from(schedule.lead().as_millis())?;
     let bodies = encode(target, schedule, connections, seed, start_ms)?;
-    let mut workers = tokio::task::JoinSet::new();
-    let mut queues = Vec::new();
-    for index in 0..connections {
-        let mut connection = Connection::open(target.protocol, target.port, &format!("load-{index}")).await?;
-        if let Some(token) = &target.token {
-            connection.authorize(token)?;
-        }
-        // As deep as the whole run, so that the schedule never waits for a slow answer.
-        let (sender, receiver) = mpsc::channel(bodies.len() / connections + 1);
-        workers.spawn(answer(connection, receiver));
-        queues.push(sender);
-    }
     let before = Snapshot::read(&target.metrics).await?;
     let lead = u64::try_from(start_ms - now_ms()).ok().context("encoding took longer than was thought")?;
     let begin = Instant::now() + Duration::from_millis(lead);
     let begin_us = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() + u128::from(lead) * 1_000;
-    let period = Duration::from_secs(1) / schedule.rate;
-    // A thread of its own: timers of the runtime are a millisecond coarse.
-    #[allow(clippy::disallowed_methods, reason = "on a blocking thread")]
-    let dispatcher = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
-        for (index, body) in bodies.into_iter().enumerate() {
-            let due = begin + period * u32::try_from(index)?;
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            let sent = queues[index % queues.len()].try_send(Ticket { due, body });
-            sent.ok().context("a connection has ended")?;
-        }
-        Ok(())
+    let (doors, period) = (Doors::of(target), Duration::from_secs(1) / schedule.rate);
+    // All on one thread: one more that has to be woken for a request waits for a core that it shares with the server.
+    let sending = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(send(doors, bodies, connections, begin, period))
     });
-    dispatcher.await??;
-    let (mut exchanges, mut busy_answers) = (Vec::new(), 0);
-    while let Some(done) = workers.join_next().await {
-        let (of_one, busy) = done??;
-        exchanges.extend(of_one.into_iter().map(|[due, left, answered]| Exchange {
-            due: due.duration_since(begin),
-            left: left.duration_since(begin),
-            answered: answered.duration_since(begin),
-        }));
-        busy_answers += busy;
-    }
+    let (times, busy_answers) = sending.await??;
     let wall = begin.elapsed();
     let stages = Snapshot::read(&target.metrics).await?.since(&before);
+    let after = |time: Instant| time.duration_since(begin);
+    let exchange = |[due, left, answered]: Times| Exchange { due: after(due), left: after(left), answered: after(answered) };
+    let mut exchanges: Vec<Exchange> = times.into_iter().map(exchange).collect();
     exchanges.sort_unstable();
     let (mut latencies, mut lateness) = (Latencies::default(), Latencies::default());
     for exchange in &exchanges {
@@ -134,6 +113,59 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
         lateness.add(exchange.left - exchange.due);
     }
     Ok(Answered { latencies, lateness, busy_answers, exchanges, begin_us, wall, stages })
+}
+
+/// Where requests go.
+struct Doors {
+    protocol: Protocol,
+    port: u16,
+    token: Option<String>,
+}
+
+impl Doors {
+    fn of(target: &Target) -> Self {
+        Self { protocol: target.protocol, port: target.port, token: target.token.clone() }
+    }
+}
+
+/// When a request was due, left and was answered.
+type Times = [Instant; 3];
+
+/// Sends a body each `period`, over the connections by turns; how many were refused for now.
+async fn send(
+    doors: Doors,
+    bodies: Vec<Bytes>,
+    connections: usize,
+    begin: Instant,
+    period: Duration,
+) -> anyhow::Result<(Vec<Times>, u64)> {
+    let mut workers = tokio::task::JoinSet::new();
+    let mut queues = Vec::new();
+    for index in 0..connections {
+        let mut connection = Connection::open(doors.protocol, doors.port, &format!("load-{index}")).await?;
+        if let Some(token) = &doors.token {
+            connection.authorize(token)?;
+        }
+        // As deep as the whole run, so that the schedule never waits for a slow answer.
+        let (sender, receiver) = mpsc::channel(bodies.len() / connections + 1);
+        workers.spawn(answer(connection, receiver));
+        queues.push(sender);
+    }
+    let alarm = Alarm::new()?;
+    for (index, body) in bodies.into_iter().enumerate() {
+        let due = begin + period * u32::try_from(index)?;
+        alarm.at(due).await?;
+        let sent = queues[index % queues.len()].try_send(Ticket { due, body });
+        sent.ok().context("a connection has ended")?;
+    }
+    drop(queues);
+    let (mut times, mut busy_answers) = (Vec::new(), 0);
+    while let Some(done) = workers.join_next().await {
+        let (of_one, busy) = done??;
+        times.extend(of_one);
+        busy_answers += busy;
+    }
+    Ok((times, busy_answers))
 }
 
 /// One client a second's slot: each sends once a second, at its own place in it. The first leaves at `start_ms`.
@@ -171,7 +203,7 @@ fn encode(
 async fn answer(
     mut connection: Connection,
     mut queue: mpsc::Receiver<Ticket>,
-) -> anyhow::Result<(Vec<[Instant; 3]>, u64)> {
+) -> anyhow::Result<(Vec<Times>, u64)> {
     let (mut times, mut busy) = (Vec::with_capacity(queue.max_capacity()), 0);
     while let Some(Ticket { due, body }) = queue.recv().await {
         let left = Instant::now();
