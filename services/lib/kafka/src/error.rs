@@ -58,6 +58,16 @@ pub(crate) fn brief(error: &KafkaError) -> String {
     }
 }
 
+/// The broker that was asked leads the partition not yet or no longer: who
+/// does is known within moments.
+pub(crate) fn leader_changes(error: &KafkaError) -> bool {
+    let changes = |code| {
+        matches!(code, Code::NotLeaderForPartition | Code::LeaderNotAvailable | Code::FencedLeaderEpoch)
+            || matches!(code, Code::UnknownLeaderEpoch | Code::OffsetNotAvailable | Code::KafkaStorageError)
+    };
+    error.rdkafka_error_code().is_some_and(changes)
+}
+
 /// A member that is no longer one, or not of this generation, has committed:
 /// another one has the partition.
 pub(crate) fn is_of_former_member(code: Code) -> bool {

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use crate::clock::BrokerClock;
 use crate::config::Config;
 use crate::context::Reports;
-use crate::error::{OpenError, brief, unavailable};
+use crate::error::{OpenError, brief, leader_changes, unavailable};
 use crate::metrics::Metrics;
 use crate::native;
 use crate::per_topic::PerTopic;
@@ -174,18 +174,33 @@ impl Shared {
         }
     }
 
-    /// Asks the partition's leader.
+    /// Asks the partition's leader; waits for one while it changes, as it does
+    /// when a topic was just made or a broker went.
     async fn bounds(&self, topic: Topic, partition: u16) -> Result<Bounds, LogError> {
-        let (admin, name, timeout) = (Arc::clone(&self.admin), self.state.opened(topic).name.clone(), self.timeout);
-        let ask = move || admin.inner().fetch_watermarks(&name, partition.into(), timeout);
-        let answer = tokio::task::spawn_blocking(ask).await;
-        let answer = answer.map_err(|_| LogError::Unavailable("the log is closed".to_owned()))?;
+        let until = Instant::now() + self.timeout;
         let what = || format!("the bounds of {} {partition}", topic.name());
-        let (start, end) = answer.map_err(|error| unavailable(&what(), &error))?;
+        let (start, end) = loop {
+            match self.watermarks(topic, partition).await? {
+                Ok(watermarks) => break watermarks,
+                Err(error) if leader_changes(&error) && Instant::now() < until => {
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                Err(error) => return Err(unavailable(&what(), &error)),
+            }
+        };
         match (u64::try_from(start), u64::try_from(end)) {
             (Ok(start), Ok(end)) => Ok(Bounds { start, end }),
             _ => Err(LogError::Unavailable(format!("{} are not known", what()))),
         }
+    }
+
+    /// The offset of the first record that is left, and the one that comes
+    /// next.
+    async fn watermarks(&self, topic: Topic, partition: u16) -> Result<Result<(i64, i64), KafkaError>, LogError> {
+        let (admin, name, timeout) = (Arc::clone(&self.admin), self.state.opened(topic).name.clone(), self.timeout);
+        let ask = move || admin.inner().fetch_watermarks(&name, partition.into(), timeout);
+        let answer = tokio::task::spawn_blocking(ask).await;
+        answer.map_err(|_| LogError::Unavailable("the log is closed".to_owned()))
     }
 }
 
@@ -394,3 +409,6 @@ fn record(message: &impl Message) -> Result<Record, LogError> {
     let offset = u64::try_from(message.offset()).map_err(|error| LogError::Corrupt(error.to_string()))?;
     Ok(Record { offset, append_time_ms, payload: Bytes::copy_from_slice(message.payload().unwrap_or_default()) })
 }
+
+#[cfg(test)]
+mod tests;

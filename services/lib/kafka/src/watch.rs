@@ -86,7 +86,7 @@ impl Watch {
 }
 
 impl State {
-    fn new(topics: PerTopic<Opened>, min_insync: u16, metrics: Metrics) -> Self {
+    pub fn new(topics: PerTopic<Opened>, min_insync: u16, metrics: Metrics) -> Self {
         let unready = topics.map(|opened| vec![None; usize::from(opened.partitions)]);
         let seen = Seen { failed: PerTopic::default(), unready, away: None };
         let looked = watch::Sender::new(Instant::now());
