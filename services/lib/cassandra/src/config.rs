@@ -30,11 +30,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The name that the certificates of all nodes have; empty: each has its node's address.
     pub certificate_name: String,
-    /// Writes under way at once, in this process, at most; as many reads beside them.
+    /// Writes under way at once, in this process; as many reads beside them.
     pub concurrency: usize,
-    /// As many writes are under way as are answered within this time, 16 at least, so that a minute's rows do not hold up who else asks
-    /// nodes that are small; they take longer then. 0: always `concurrency`.
-    pub write_target_ms: u64,
     pub connect_timeout_ms: u64,
     /// For one request on whichever nodes the client library tries.
     pub request_timeout_ms: u64,
@@ -81,7 +78,6 @@ impl Default for Config {
             tls: TlsConfig::default(),
             certificate_name: String::new(),
             concurrency: 256,
-            write_target_ms: 0,
             connect_timeout_ms: 5_000,
             request_timeout_ms: 5_000,
             speculative_after_ms: 1_000,

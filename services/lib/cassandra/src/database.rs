@@ -17,12 +17,12 @@ use scylla::response::{PagingState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
 use tidegate_hotstore::StoreError;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::OpenError;
 use crate::metrics::Metrics;
-use crate::turns::Turns;
 
 use failure::{backoff, may_pass};
 
@@ -36,8 +36,8 @@ pub(crate) struct Database {
     session: Session,
     keyspace: String,
     /// Of writes and of reads, so that neither waits for the other.
-    writes: Turns,
-    reads: Turns,
+    writes: Semaphore,
+    reads: Semaphore,
     retry_for: Duration,
     clock: Clock,
     last_stamp: AtomicI64,
@@ -58,12 +58,7 @@ fn with_keyspace(text: &str, keyspace: &str) -> String {
 impl Database {
     pub fn new(session: Session, config: &Config, metrics: Metrics, clock: Clock) -> Self {
         let concurrency = config.concurrency;
-        let writes = match config.write_target_ms {
-            0 => Turns::fixed(concurrency),
-            target_ms => Turns::answered_within(Duration::from_millis(target_ms), concurrency),
-        };
-        let reads = Turns::fixed(concurrency);
-        metrics.writes_at_once.set(writes.at_once() as i64);
+        let (writes, reads) = (Semaphore::new(concurrency), Semaphore::new(concurrency));
         let retry_for = Duration::from_millis(config.retry_for_ms);
         let last_stamp = AtomicI64::new(i64::MIN);
         let keyspace = config.keyspace.clone();
@@ -93,9 +88,7 @@ impl Database {
 
     pub async fn execute(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<(), StoreError> {
         let request = || self.session.execute_unpaged(statement, &values);
-        let written = self.persist(&self.writes, &self.metrics.write_seconds, request).await;
-        self.metrics.writes_at_once.set(self.writes.at_once() as i64);
-        written.map(drop)
+        self.persist(&self.writes, &self.metrics.write_seconds, request).await.map(drop)
     }
 
     /// All rows, fetched in pages.
@@ -124,20 +117,22 @@ impl Database {
     /// retries is over.
     async fn persist<T, F: Future<Output = Result<T, ExecutionError>>>(
         &self,
-        turns: &Turns,
+        turns: &Semaphore,
         took: &Histogram,
         mut request: impl FnMut() -> F,
     ) -> Result<T, StoreError> {
         let give_up_at = Instant::now() + self.retry_for;
         for attempt in 0.. {
-            let Some(turn) = turns.take().await else { break };
+            let turn = turns.acquire().await;
+            let left = Instant::now();
             let answer = request().await;
-            // Whoever waits to try again holds nobody up.
-            took.observe(turn.answered().as_secs_f64());
+            took.observe(left.elapsed().as_secs_f64());
             let failure = match answer {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            // Whoever waits to try again holds nobody up.
+            drop(turn);
             let wait = backoff(attempt, rand::random());
             if !may_pass(&failure) {
                 self.metrics.given_up.inc();

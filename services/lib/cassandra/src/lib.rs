@@ -23,7 +23,6 @@ mod sightings;
 mod state;
 mod store;
 mod tls;
-mod turns;
 mod versions;
 
 pub use config::{Config, Consistency, Retention};

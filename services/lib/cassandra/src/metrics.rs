@@ -1,7 +1,6 @@
 //! What the store says about itself.
 
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -12,7 +11,6 @@ pub struct Metrics {
     pub(crate) given_up: Counter,
     pub(crate) noted_series: Counter,
     pub(crate) unreadable_chunks: Counter,
-    pub(crate) writes_at_once: Gauge,
     pub(crate) write_seconds: Histogram,
     pub(crate) read_seconds: Histogram,
 }
@@ -25,7 +23,6 @@ impl Default for Metrics {
             given_up: Counter::default(),
             noted_series: Counter::default(),
             unreadable_chunks: Counter::default(),
-            writes_at_once: Gauge::default(),
             write_seconds: seconds(),
             read_seconds: seconds(),
         }
@@ -51,11 +48,6 @@ impl Metrics {
             "unreadable_chunks",
             "Rows stored without their totals of a minute, as their chunk cannot be read",
             metrics.unreadable_chunks.clone(),
-        );
-        registry.register(
-            "writes_at_once",
-            "Writes that may be under way at once, as write_target_ms and how long they take have it",
-            metrics.writes_at_once.clone(),
         );
         registry.register_with_unit(
             "write_duration",
