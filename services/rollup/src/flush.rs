@@ -8,11 +8,13 @@ use bytes::Bytes;
 use tidegate_codec::stored::encode_chunk;
 use tidegate_eventlog::Topic;
 use tidegate_fold::ClosedFragment;
+use tidegate_hotstore::Writing;
 use tidegate_model::{
     LedgerEntry, LedgerKey, Progress, Row, RowKey, SessionsSnapshot, SightingsChunk, SourceId, Touch,
 };
 use tokio::sync::mpsc;
 
+use crate::pace::{Next, Pace};
 use crate::retry::Retry;
 use crate::{Error, GROUP};
 
@@ -88,6 +90,7 @@ impl Flusher {
         let acquire = || async { context.flushes.acquire().await.map_err(|_| Error::Stopped) };
         let mut permit = acquire().await?;
         let paced = Duration::from_millis(context.config.flush_paced_ms);
+        let mut pace = self.pace(fragments.iter().map(ClosedFragment::series).sum());
         let mut rows = Vec::new();
         for mut fragment in fragments {
             let touch = fragment.touch();
@@ -97,7 +100,7 @@ impl Flusher {
                 let left = encode(&mut fragment, self.source, SLICE_ROWS, &mut rows);
                 if rows.len() >= context.config.flush_batch_rows {
                     drop(permit);
-                    self.write_rows(std::mem::take(&mut rows)).await?;
+                    self.write_rows(std::mem::take(&mut rows), &mut pace, closed_at).await?;
                     permit = acquire().await?;
                 }
                 if closed_at.elapsed() < paced && !self.retry.cancel.is_cancelled() {
@@ -111,18 +114,50 @@ impl Flusher {
             }
         }
         drop(permit);
-        self.write_rows(rows).await?;
+        self.write_rows(rows, &mut pace, closed_at).await?;
         Ok(touched.into_values().collect())
     }
 
-    async fn write_rows(&self, rows: Vec<Row>) -> Result<(), Error> {
-        if rows.is_empty() {
-            return Ok(());
-        }
+    fn pace(&self, rows: usize) -> Pace {
         let context = &self.retry.context;
-        self.retry.run("writing rows", || context.store.write_rows(rows.clone())).await?;
-        context.metrics.rows.inc_by(rows.len() as u64);
+        let spread_ms = match context.store.writing() {
+            Writing::Together => 0,
+            Writing::Apart => context.config.flush_spread_ms,
+        };
+        Pace::new(rows, Duration::from_millis(spread_ms))
+    }
+
+    async fn write_rows(&self, rows: Vec<Row>, pace: &mut Pace, closed_at: Instant) -> Result<(), Error> {
+        let context = &self.retry.context;
+        let mut left = rows.into_iter();
+        while left.len() > 0 {
+            let now = match pace.next(closed_at.elapsed()) {
+                _ if self.is_awaited() => left.len(),
+                Next::Write(due) => due,
+                Next::Wait(wait) => {
+                    self.rest(wait).await;
+                    continue;
+                }
+            };
+            let rows: Vec<Row> = left.by_ref().take(now).collect();
+            self.retry.run("writing rows", || context.store.write_rows(rows.clone())).await?;
+            context.metrics.rows.inc_by(rows.len() as u64);
+            pace.wrote(rows.len());
+        }
         Ok(())
+    }
+
+    /// Whether somebody waits for what there is to write: who stops this
+    /// process, or the next minute, as when old records are read again.
+    fn is_awaited(&self) -> bool {
+        self.retry.cancel.is_cancelled() || !self.jobs.is_empty()
+    }
+
+    async fn rest(&self, wait: Duration) {
+        tokio::select! {
+            () = self.retry.cancel.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
     }
 
     async fn commit(&mut self, offset: u64) -> Result<(), Error> {

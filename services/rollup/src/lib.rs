@@ -13,6 +13,7 @@ mod intake;
 mod live;
 mod metadata;
 mod metrics;
+mod pace;
 mod partition;
 mod readiness;
 mod registry;
@@ -57,6 +58,9 @@ pub struct Config {
     /// A flush takes half of a core at most until it is this old, then what it
     /// can get; it must be done 20 s after the close.
     pub flush_paced_ms: u64,
+    /// A store that writes each row by itself gets those of a flush evenly over
+    /// this time. 0 = as fast as it takes them.
+    pub flush_spread_ms: u64,
 }
 
 impl Default for Config {
@@ -68,6 +72,7 @@ impl Default for Config {
             flush_batch_rows: 20_000,
             flush_parallel: 2,
             flush_paced_ms: 5_000,
+            flush_spread_ms: 10_000,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use tidegate_hotstore::{HotStore, HourRow, StoreError};
+use tidegate_hotstore::{HotStore, HourRow, StoreError, Writing};
 use tidegate_model::{
     Clock, LedgerEntry, LedgerKey, MetricId, MetricMetadata, Progress, Row, RowKey, SeriesRow, SessionsSnapshot,
     SightingsChunk, SourceId, TenantId, Touch,
@@ -66,6 +66,10 @@ impl CassandraStore {
 
 #[async_trait]
 impl HotStore for CassandraStore {
+    fn writing(&self) -> Writing {
+        Writing::Apart
+    }
+
     async fn write_rows(&self, rows: Vec<Row>) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());

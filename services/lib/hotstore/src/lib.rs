@@ -43,8 +43,24 @@ pub struct HourRow {
     pub state: HourState,
 }
 
+/// What becomes of the rows that one call writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writing {
+    /// They are one write: the more rows, the less a row costs.
+    #[default]
+    Together,
+    /// Each row is a request of its own, and many at once are slow ones, for
+    /// whoever else asks the store too.
+    Apart,
+}
+
 #[async_trait]
 pub trait HotStore: Send + Sync + 'static {
+    /// How rows had better come.
+    fn writing(&self) -> Writing {
+        Writing::Together
+    }
+
     /// Durable when it returns. Of two rows with one key the one with more
     /// samples stays. [`partition_count`](Self::partition_count) has been
     /// called before: rows are kept by shard.

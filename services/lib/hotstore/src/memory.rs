@@ -11,7 +11,7 @@ use tidegate_model::{
     SessionsSnapshot, SightingsChunk, SourceId, TenantId, Touch,
 };
 
-use crate::{HotStore, HourRow, StoreError};
+use crate::{HotStore, HourRow, StoreError, Writing};
 
 /// Rows that one [`HotStore::scan_rows`] gives at most.
 pub const SCAN_ROWS: usize = 1_000;
@@ -20,6 +20,7 @@ pub const SCAN_ROWS: usize = 1_000;
 #[derive(Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
+    writing: Writing,
 }
 
 #[derive(Default)]
@@ -56,6 +57,12 @@ pub enum Failing {
 impl MemoryStore {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Wants rows as a store does that writes each by itself.
+    #[must_use]
+    pub fn writing_apart(self) -> Self {
+        Self { writing: Writing::Apart, ..self }
     }
 
     /// Makes calls fail as [`StoreError::Unavailable`] from now on, before
@@ -98,6 +105,10 @@ fn unavailable() -> StoreError {
 
 #[async_trait]
 impl HotStore for MemoryStore {
+    fn writing(&self) -> Writing {
+        self.writing
+    }
+
     async fn write_rows(&self, rows: Vec<Row>) -> Result<(), StoreError> {
         self.write(|state| {
             for row in rows {

@@ -286,6 +286,39 @@ async fn a_flush_of_many_batches_writes_every_row() {
     harness.stop().await;
 }
 
+/// A flush that would take an hour, and the time by which its rows are due.
+async fn spread_over_an_hour() -> Harness {
+    let mut harness = Harness::new(1);
+    harness.config = Config { flush_spread_ms: 3_600_000, ..Config::default() };
+    harness.store = Arc::new(MemoryStore::new().writing_apart());
+    harness.start().await;
+    let samples: Vec<_> = (1..1_001).map(|number| (number, T, 1.0)).collect();
+    harness.push(T, session(1), &samples).await;
+    harness.clock.set(T + 70_000);
+    eventually("the first row", async || (!harness.rows().is_empty()).then_some(())).await;
+    harness
+}
+
+#[tokio::test]
+async fn rows_that_are_written_apart_are_spread_until_the_next_minute_closes() {
+    let mut harness = spread_over_an_hour().await;
+    assert!(harness.rows().len() < 10, "{}", harness.rows().len());
+    let told = harness.progress().await.map(|progress| progress.closed_through.effective_ms);
+    assert!(told.is_none_or(|told| told < T + 70_000), "{told:?} tells of rows that are not stored");
+    harness.push(T + 80_000, session(2), &[(1, T + 79_000, 1.0)]).await;
+    harness.closed(T + 130_000).await;
+    assert_eq!(harness.rows().len(), 1_001);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn rows_that_are_spread_are_written_at_once_when_the_target_stops() {
+    let mut harness = spread_over_an_hour().await;
+    harness.stop().await;
+    assert_eq!(harness.rows().len(), 1_000);
+    assert!(harness.progress().await.is_some());
+}
+
 #[tokio::test]
 async fn while_the_store_is_away_nothing_is_committed_and_nothing_lost() {
     let mut harness = Harness::started(1).await;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_hotstore::{HotStore, HourRow, StoreError};
+use tidegate_hotstore::{HotStore, HourRow, StoreError, Writing};
 use tidegate_model::{
     Clock, LedgerEntry, LedgerKey, MetricId, MetricMetadata, Progress, Row, RowKey, SeriesRow, SessionsSnapshot,
     SightingsChunk, SourceId, TenantId, Touch,
@@ -40,6 +40,10 @@ impl FailingStore {
 
 #[async_trait]
 impl HotStore for FailingStore {
+    fn writing(&self) -> Writing {
+        self.inner.writing()
+    }
+
     async fn write_rows(&self, rows: Vec<Row>) -> Result<(), StoreError> {
         self.around(&place::ROWS, self.inner.write_rows(rows)).await
     }
