@@ -104,7 +104,8 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
     let wall = begin.elapsed();
     let stages = Snapshot::read(&target.metrics).await?.since(&before);
     let after = |time: Instant| time.duration_since(begin);
-    let exchange = |[due, left, answered]: Times| Exchange { due: after(due), left: after(left), answered: after(answered) };
+    let exchange =
+        |[due, left, answered]: Times| Exchange { due: after(due), left: after(left), answered: after(answered) };
     let mut exchanges: Vec<Exchange> = times.into_iter().map(exchange).collect();
     exchanges.sort_unstable();
     let (mut latencies, mut lateness) = (Latencies::default(), Latencies::default());
@@ -200,10 +201,7 @@ fn encode(
 }
 
 /// When each was due, left and was answered; how many were refused for now.
-async fn answer(
-    mut connection: Connection,
-    mut queue: mpsc::Receiver<Ticket>,
-) -> anyhow::Result<(Vec<Times>, u64)> {
+async fn answer(mut connection: Connection, mut queue: mpsc::Receiver<Ticket>) -> anyhow::Result<(Vec<Times>, u64)> {
     let (mut times, mut busy) = (Vec::with_capacity(queue.max_capacity()), 0);
     while let Some(Ticket { due, body }) = queue.recv().await {
         let left = Instant::now();
