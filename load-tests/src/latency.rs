@@ -10,12 +10,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
+use rustix::thread::{CpuSet, sched_setaffinity};
 use tidegate_testkit::now_ms;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::client::{Connection, Outcome};
 use crate::encode::Protocol;
 use crate::latency::alarm::Alarm;
+use crate::process;
 use crate::quantile::Latencies;
 use crate::stages::{Snapshot, Stage};
 use crate::target::Target;
@@ -32,6 +34,9 @@ pub struct Schedule {
     /// How long the schedule goes on.
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     pub duration: Duration,
+    /// Keep the thread that sends on this core; the server has all of them.
+    #[arg(long)]
+    pub core: Option<usize>,
 }
 
 /// Time for encoding a second's requests beforehand, well above what it takes, so that samples are as fresh as an agent's
@@ -58,6 +63,8 @@ pub struct Answered {
     pub begin_us: u128,
     pub wall: Duration,
     pub stages: Vec<Stage>,
+    /// Core seconds that the machine's host gave to others meanwhile: what an answer waits for then is not the server.
+    pub stolen_seconds: f64,
 }
 
 /// A request's times after the schedule's begin.
@@ -90,18 +97,22 @@ struct Ticket {
 pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -> anyhow::Result<Answered> {
     let start_ms = now_ms() + i64::try_from(schedule.lead().as_millis())?;
     let bodies = encode(target, schedule, connections, seed, start_ms)?;
-    let before = Snapshot::read(&target.metrics).await?;
+    let (before, stolen_before) = (Snapshot::read(&target.metrics).await?, process::stolen_seconds()?);
     let lead = u64::try_from(start_ms - now_ms()).ok().context("encoding took longer than was thought")?;
     let begin = Instant::now() + Duration::from_millis(lead);
     let begin_us = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() + u128::from(lead) * 1_000;
     let (doors, period) = (Doors::of(target), Duration::from_secs(1) / schedule.rate);
+    let (sent, outcome) = oneshot::channel();
+    let core = schedule.core;
     // All on one thread: one more that has to be woken for a request waits for a core that it shares with the server.
-    let sending = tokio::task::spawn_blocking(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(send(doors, bodies, connections, begin, period))
-    });
-    let (times, busy_answers) = sending.await??;
+    let sending = move || {
+        // Whoever asked waits for the outcome.
+        let _ = sent.send(send_alone(core, send(doors, bodies, connections, begin, period)));
+    };
+    std::thread::Builder::new().name("sender".to_owned()).spawn(sending)?;
+    let (times, busy_answers) = outcome.await??;
     let wall = begin.elapsed();
+    let stolen_seconds = process::stolen_seconds()? - stolen_before;
     let stages = Snapshot::read(&target.metrics).await?.since(&before);
     let after = |time: Instant| time.duration_since(begin);
     let exchange =
@@ -113,7 +124,18 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
         latencies.add(exchange.answered - exchange.due);
         lateness.add(exchange.left - exchange.due);
     }
-    Ok(Answered { latencies, lateness, busy_answers, exchanges, begin_us, wall, stages })
+    Ok(Answered { latencies, lateness, busy_answers, exchanges, begin_us, wall, stages, stolen_seconds })
+}
+
+/// Runs the work on this thread alone.
+fn send_alone<T>(core: Option<usize>, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    if let Some(core) = core {
+        let mut cores = CpuSet::new();
+        anyhow::ensure!(core < CpuSet::MAX_CPU, "there is no core {core}");
+        cores.set(core);
+        sched_setaffinity(None, &cores).with_context(|| format!("core {core}"))?;
+    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 /// Where requests go.

@@ -60,12 +60,8 @@ enum Mode {
         common: Common,
         #[arg(long, default_value = "json")]
         protocol: Protocol,
-        /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
-        #[arg(long)]
-        fleet: bool,
-        /// The gateway of a fleet alone, on the brokers of infra/stack: nobody reads what it appends.
-        #[arg(long, conflicts_with = "fleet")]
-        gateway: bool,
+        #[command(flatten)]
+        parts: Parts,
         /// Write when each request was due, left and was answered to this file.
         #[arg(long)]
         times: Option<std::path::PathBuf>,
@@ -88,9 +84,8 @@ enum Mode {
         seed: u64,
         #[arg(long, default_value = "grpc")]
         protocol: Protocol,
-        /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
-        #[arg(long)]
-        fleet: bool,
+        #[command(flatten)]
+        parts: Parts,
         /// A setting of the Tidegate that is started: `section.key=value`.
         #[arg(long = "set", value_parser = setting)]
         settings: Vec<(String, String)>,
@@ -137,6 +132,27 @@ enum Mode {
     },
 }
 
+/// Which of Tidegate's targets there are, and where.
+#[derive(clap::Args)]
+struct Parts {
+    /// Tidegate's targets apart, on the servers of infra/stack, instead of all in one process.
+    #[arg(long)]
+    fleet: bool,
+    /// The gateway of a fleet alone, on the brokers of infra/stack: nobody reads what it appends.
+    #[arg(long, conflicts_with = "fleet")]
+    gateway: bool,
+}
+
+impl Parts {
+    async fn start(&self, protocol: Protocol, settings: &[(String, String)]) -> anyhow::Result<Target> {
+        match self {
+            Self { fleet: true, .. } => target::fleet(protocol, settings, target::WHOLE).await,
+            Self { gateway: true, .. } => target::fleet(protocol, settings, &["gateway"]).await,
+            Self { .. } => target::tidegate(protocol, settings).await,
+        }
+    }
+}
+
 #[derive(clap::Args)]
 struct Common {
     /// Connections that push at once [default: 4 to push, 128 for latency]
@@ -169,12 +185,8 @@ async fn main() -> anyhow::Result<()> {
             println!("{}", report::push(&[run]));
             Ok(())
         }
-        Mode::Latency { schedule, common, protocol, fleet, gateway, times } => {
-            let target = match (fleet, gateway) {
-                (true, _) => target::fleet(protocol, &common.settings, target::WHOLE).await?,
-                (_, true) => target::fleet(protocol, &common.settings, &["gateway"]).await?,
-                _ => target::tidegate(protocol, &common.settings).await?,
-            };
+        Mode::Latency { schedule, common, protocol, parts, times } => {
+            let target = parts.start(protocol, &common.settings).await?;
             let connections = common.connections.map_or(128, Into::into);
             println!("{} requests/s of {} samples to process {}", schedule.rate, schedule.samples, target.pid);
             let answered = latency::run(&target, &schedule, connections, common.seed).await?;
@@ -189,11 +201,8 @@ async fn main() -> anyhow::Result<()> {
             println!("{}", flood::run(&plan, &settings).await?);
             Ok(())
         }
-        Mode::Agents { crowd, seed, protocol, fleet, settings } => {
-            let target = match fleet {
-                true => target::fleet(protocol, &settings, target::WHOLE).await?,
-                false => target::tidegate(protocol, &settings).await?,
-            };
+        Mode::Agents { crowd, seed, protocol, parts, settings } => {
+            let target = parts.start(protocol, &settings).await?;
             let served = agents::run(&target, &crowd, seed).await?;
             println!("{}", report::agents(&target.name, &crowd, &served));
             Ok(())

@@ -6,12 +6,19 @@ use std::path::Path;
 
 use anyhow::Context;
 use procfs::process::Process;
+use procfs::{CurrentSI, KernelStats};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// CPU seconds of a process so far, user and system, all threads.
 pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     let stat = process(pid)?.stat()?;
     Ok((stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64)
+}
+
+/// Seconds, of all cores together, for which the machine's own host has kept them from it so far (proc_stat(5), steal).
+pub fn stolen_seconds() -> anyhow::Result<f64> {
+    let ticks = KernelStats::current()?.total.steal.unwrap_or(0);
+    Ok(ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
 /// The most memory that it has held at once, in bytes.

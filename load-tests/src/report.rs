@@ -85,6 +85,7 @@ pub fn latency(name: &str, answered: &Answered) -> String {
             "of which before it left p50 / p99 / p99.9 / max, ms".to_owned(),
             quantiles(answered.lateness.quantiles([0.5, 0.99, 0.999, 1.0])),
         ],
+        vec!["taken from the cores by the machine's host, s".to_owned(), format!("{:.1}", answered.stolen_seconds)],
     ])
 }
 

@@ -30,8 +30,11 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The name that the certificates of all nodes have; empty: each has its node's address.
     pub certificate_name: String,
-    /// Writes under way at once, in this process; as many reads beside them.
-    pub concurrency: usize,
+    /// Writes under way at once, in this process. More are no faster on nodes
+    /// with few cores, but wait there for each other.
+    pub write_concurrency: usize,
+    /// Reads beside them.
+    pub read_concurrency: usize,
     pub connect_timeout_ms: u64,
     /// For one request on whichever nodes the client library tries.
     pub request_timeout_ms: u64,
@@ -77,7 +80,8 @@ impl Default for Config {
             password_env: String::new(),
             tls: TlsConfig::default(),
             certificate_name: String::new(),
-            concurrency: 256,
+            write_concurrency: 32,
+            read_concurrency: 256,
             connect_timeout_ms: 5_000,
             request_timeout_ms: 5_000,
             speculative_after_ms: 1_000,
@@ -119,7 +123,8 @@ impl Config {
         }
         let positive = [
             ("replication_factor", u64::from(self.replication_factor)),
-            ("concurrency", self.concurrency as u64),
+            ("write_concurrency", self.write_concurrency as u64),
+            ("read_concurrency", self.read_concurrency as u64),
             ("connect_timeout_ms", self.connect_timeout_ms),
             ("request_timeout_ms", self.request_timeout_ms),
             ("retention.rows_5s_days", self.retention.rows_5s_days.into()),

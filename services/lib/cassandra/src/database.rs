@@ -41,7 +41,8 @@ pub(crate) struct Database {
     retry_for: Duration,
     clock: Clock,
     last_stamp: AtomicI64,
-    pub concurrency: usize,
+    pub write_concurrency: usize,
+    pub read_concurrency: usize,
     pub metrics: Metrics,
 }
 
@@ -57,12 +58,23 @@ fn with_keyspace(text: &str, keyspace: &str) -> String {
 
 impl Database {
     pub fn new(session: Session, config: &Config, metrics: Metrics, clock: Clock) -> Self {
-        let concurrency = config.concurrency;
-        let (writes, reads) = (Semaphore::new(concurrency), Semaphore::new(concurrency));
+        let Config { write_concurrency, read_concurrency, .. } = *config;
+        let (writes, reads) = (Semaphore::new(write_concurrency), Semaphore::new(read_concurrency));
         let retry_for = Duration::from_millis(config.retry_for_ms);
         let last_stamp = AtomicI64::new(i64::MIN);
         let keyspace = config.keyspace.clone();
-        Self { session, keyspace, writes, reads, retry_for, clock, last_stamp, concurrency, metrics }
+        Self {
+            session,
+            keyspace,
+            writes,
+            reads,
+            retry_for,
+            clock,
+            last_stamp,
+            write_concurrency,
+            read_concurrency,
+            metrics,
+        }
     }
 
     pub fn now_ms(&self) -> i64 {

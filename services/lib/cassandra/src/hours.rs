@@ -55,7 +55,7 @@ impl ShippedHours {
             }
             self.note(database, &self.touch, source, touch.hour, touch.closed).await
         };
-        each(touches, database.concurrency, touch).await.map(drop)
+        each(touches, database.write_concurrency, touch).await.map(drop)
     }
 
     pub async fn ship(

@@ -75,7 +75,7 @@ impl Rows {
             let lasting = notes.iter().filter(|note| self.retention.noted_once(note.hour, now_ms));
             self.seen.add(lasting.map(|note| (note.hour, note.tenant, note.metric_id)));
         }
-        each(&rows, database.concurrency, |row| self.write_one(database, row, now_ms)).await.map(drop)
+        each(&rows, database.write_concurrency, |row| self.write_one(database, row, now_ms)).await.map(drop)
     }
 
     async fn write_one(&self, database: &Database, row: &Row, now_ms: i64) -> Result<(), StoreError> {
@@ -138,7 +138,7 @@ impl Rows {
         wanted.dedup();
         let parts: Vec<(MetricId, u32)> = wanted.iter().flat_map(|id| days.iter().map(|day| (*id, *day))).collect();
         let read = |(id, day): &(MetricId, u32)| self.read_day(database, tenant, *id, *day, minutes.clone());
-        let mut rows: Vec<Row> = each(&parts, database.concurrency, read).await?.into_iter().flatten().collect();
+        let mut rows: Vec<Row> = each(&parts, database.read_concurrency, read).await?.into_iter().flatten().collect();
         rows.sort_unstable_by_key(|row| {
             let RowKey { metric_id, minute, source, era, fragment, .. } = row.key;
             (metric_id, minute, source, era, fragment)

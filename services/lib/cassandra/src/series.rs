@@ -72,7 +72,7 @@ impl Series {
                 self.listed.lock().insert(day);
             }
         }
-        each(&rows, database.concurrency, |row| self.write_one(database, row, now_ms)).await.map(drop)
+        each(&rows, database.write_concurrency, |row| self.write_one(database, row, now_ms)).await.map(drop)
     }
 
     async fn write_one(&self, database: &Database, row: &SeriesRow, now_ms: i64) -> Result<(), StoreError> {
@@ -104,7 +104,8 @@ impl Series {
         let mut wanted = series.to_vec();
         wanted.sort_unstable();
         wanted.dedup();
-        let found = each(&wanted, database.concurrency, |id| self.find_one(database, partitions, *id, &known)).await?;
+        let found =
+            each(&wanted, database.read_concurrency, |id| self.find_one(database, partitions, *id, &known)).await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -153,7 +154,7 @@ impl Series {
             let values = (tenant.as_str().to_owned(), metric.clone(), kind, unit, help, database.stamp());
             database.execute(&self.insert_metadata, values)
         };
-        each(&metadata, database.concurrency, write).await.map(drop)
+        each(&metadata, database.write_concurrency, write).await.map(drop)
     }
 
     pub async fn read_metadata(

@@ -78,7 +78,7 @@ impl State {
             let values = (epoch, partition, key.era as i32, key.hour as i32, counted, duplicate, poison, gap, stamp);
             database.execute(&self.insert_ledger, values)
         };
-        each(entries, database.concurrency, write).await.map(drop)
+        each(entries, database.write_concurrency, write).await.map(drop)
     }
 
     pub async fn read_ledger(

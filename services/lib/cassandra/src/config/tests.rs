@@ -8,7 +8,7 @@ fn valid() -> Config {
 fn what_cannot_work_is_named() {
     valid().check().expect("valid");
     type Break = fn(&mut Config);
-    let broken: [(&str, Break); 11] = [
+    let broken: [(&str, Break); 12] = [
         ("contact_points", |config| config.contact_points = vec![" ".to_owned()]),
         ("keyspace", |config| config.keyspace = "Metrics; DROP".to_owned()),
         ("keyspace", |config| config.keyspace = "9lives".to_owned()),
@@ -20,7 +20,8 @@ fn what_cannot_work_is_named() {
         }),
         ("tls.ca_path", |config| config.tls.ca_path = Some("/ca.pem".into())),
         ("certificate_name", |config| config.certificate_name = "cassandra.example".to_owned()),
-        ("concurrency", |config| config.concurrency = 0),
+        ("write_concurrency", |config| config.write_concurrency = 0),
+        ("read_concurrency", |config| config.read_concurrency = 0),
         ("retention.rows_5s_days", |config| config.retention.rows_5s_days = 0),
     ];
     for (key, break_it) in broken {

@@ -56,7 +56,7 @@ impl Hours {
         for ((shard, hour), ttl) in hours {
             database.execute(&self.insert_hour, (i32::from(shard), hour as i32, ttl)).await?;
         }
-        each(notes, database.concurrency, |note| self.note_one(database, note)).await.map(drop)
+        each(notes, database.write_concurrency, |note| self.note_one(database, note)).await.map(drop)
     }
 
     async fn note_one(&self, database: &Database, note: &Note<'_>) -> Result<(), StoreError> {
@@ -140,7 +140,7 @@ impl Rows {
         let of_hour = hour * MINUTES_PER_HOUR..(hour + 1) * MINUTES_PER_HOUR;
         let minutes = minutes.start.max(of_hour.start)..minutes.end.min(of_hour.end);
         let day = of_hour.start / MINUTES_PER_DAY;
-        let found = each(series, database.concurrency, |(id, tenant)| {
+        let found = each(series, database.read_concurrency, |(id, tenant)| {
             self.read_day(database, tenant, *id, day, minutes.clone())
         });
         let mut rows: Vec<Row> = found.await?.into_iter().flatten().collect();
