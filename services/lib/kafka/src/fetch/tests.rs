@@ -1,7 +1,7 @@
 //! Against the library's own imitation of a broker, which can be told what to
 //! answer.
 
-use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::DefaultProducerContext;
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
@@ -11,7 +11,7 @@ use super::*;
 
 const RAW: Topic = Topic::MetricsRaw;
 
-fn fetcher(brokers: &MockCluster<'_, DefaultClientContext>, request_timeout_ms: u64) -> Fetcher {
+fn fetcher(brokers: &MockCluster<'_, DefaultProducerContext>, request_timeout_ms: u64) -> Fetcher {
     let config = Config { brokers: vec![brokers.bootstrap_servers()], request_timeout_ms, ..Config::default() };
     let opened = |topic| {
         let name = config.topic_name(topic);
@@ -20,11 +20,11 @@ fn fetcher(brokers: &MockCluster<'_, DefaultClientContext>, request_timeout_ms: 
     let opened = PerTopic::try_new(opened).expect("topics");
     let admin = AdminClient::from_config_and_context(&config.admin(), Reports { part: "admin" });
     let state = Arc::new(State::new(opened, 1, Metrics::default()));
-    let clock = Arc::new(BrokerClock::new(crate::clock::wall_clock()));
+    let clock = Arc::new(BrokerClock::new(tidegate_eventlog::wall_clock()));
     Fetcher::new(&config, Arc::new(admin.expect("a client")), state, clock, Metrics::default()).expect("a fetcher")
 }
 
-fn refuse(brokers: &MockCluster<'_, DefaultClientContext>, times: usize) {
+fn refuse(brokers: &MockCluster<'_, DefaultProducerContext>, times: usize) {
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
     brokers.request_errors(RDKafkaApiKey::ListOffsets, &vec![error; times]);
 }
