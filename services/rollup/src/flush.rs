@@ -20,6 +20,9 @@ use crate::{Error, GROUP};
 
 /// Rows encoded between two points where other tasks get their turn.
 const SLICE_ROWS: usize = 400;
+/// How long rows that are not due yet rest before somebody who waits for them
+/// is noticed.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What closed at one moment, and the progress that covers it.
 pub(crate) struct Job {
@@ -156,7 +159,7 @@ impl Flusher {
     async fn rest(&self, wait: Duration) {
         tokio::select! {
             () = self.retry.cancel.cancelled() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(wait.min(LOOK_AGAIN)) => {}
         }
     }
 
