@@ -1,8 +1,8 @@
 //! Against the library's own imitation of a broker, which can be told what to
 //! answer.
 
-use rdkafka::producer::DefaultProducerContext;
 use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::topics::Opened;
