@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::AdminOptions;
 use tidegate_eventlog::{EventLog, LogError, Topic};
 use tidegate_testkit::stack;
 
-use super::shared::{RAW, admin, append, config, eventually, open, read_all, topic_name};
+use super::shared::{RAW, append, config, delete_topic, eventually, open, read_all};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_made_anew_is_noticed_and_has_another_epoch() {
@@ -17,9 +16,7 @@ async fn a_topic_made_anew_is_noticed_and_has_another_epoch() {
         append(&log, 0, &n.to_string()).await.expect("appended");
     }
     assert_eq!(read_all(&log, 0, 0, 1 << 20).await.len(), 5);
-    let name = topic_name(&config, RAW);
-    let deleted = admin(&config).delete_topics(&[&name], &AdminOptions::new()).await.expect("deleted");
-    assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+    delete_topic(&config, RAW).await;
     // Another process makes it anew and fills it further than it was.
     let fresh = open(&config).await;
     assert_ne!(fresh.epoch(RAW), log.epoch(RAW));

@@ -76,6 +76,18 @@ pub fn topic_name(config: &Config, topic: Topic) -> String {
     format!("{}{}", config.prefix, topic.name())
 }
 
+/// Deletes a topic; returns once the broker that is asked no longer has it.
+pub async fn delete_topic(config: &Config, topic: Topic) {
+    let (admin, name) = (admin(config), topic_name(config, topic));
+    let deleted = admin.delete_topics(&[&name], &AdminOptions::new()).await.expect("deleted");
+    assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+    let topics = async || {
+        let metadata = admin.inner().fetch_metadata(None, PATIENCE).expect("metadata");
+        metadata.topics().iter().map(|topic| topic.name().to_owned()).collect::<Vec<_>>()
+    };
+    eventually("the topic's end", topics, |topics| !topics.contains(&name)).await;
+}
+
 /// Drops the records before `start`, as retention does.
 pub async fn truncate_start(config: &Config, topic: Topic, partition: u16, start: u64) {
     let mut list = TopicPartitionList::new();
