@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use tidegate_model::TenantId;
 
 use super::{Catalog, Listed, folders_of, meet};
-use crate::key::{folder_hours, period_prefix, shard_of, tier_prefix};
+use crate::key::{folder_hours, folder_prefix, period_prefix, shard_of, tier_prefix};
 use crate::{ArchiveError, ObjectKey, Period, Tier};
 
 /// So many folders are looked for without a look at which there are.
@@ -67,6 +67,10 @@ fn list_tier(
     for folder in folders {
         match tier {
             Tier::FiveSeconds => {
+                // Most days of a long time are in coarser tiers only.
+                if !root.join(folder_prefix(tenant, Period::Hour(folder.start)).as_ref()).try_exists()? {
+                    continue;
+                }
                 for hour in folder.start.max(hours.start)..folder.end.min(hours.end) {
                     list_folder(root, tenant, Period::Hour(hour), listed)?;
                 }
