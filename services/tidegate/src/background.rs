@@ -1,13 +1,16 @@
 //! Threads for the work that nobody waits for: folding, storing, publishing
 //! and shipping come in bursts, at the end of each window and minute, which on
-//! the threads that answer pushes would be seen by the clients.
+//! the threads that answer pushes would be seen by the clients. They have less
+//! of a core than those, and give it up when one of those wakes up.
 
 use std::future::Future;
 use std::num::NonZero;
 use std::pin::pin;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use rustix::process::{getpriority_process, setpriority_process};
+use tidegate_runtime::slice;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// What the kernel takes off these threads' share while others want to run:
@@ -20,7 +23,7 @@ const LOWEST: i32 = 19;
 /// When threads cannot be started.
 pub fn runtime() -> std::io::Result<Runtime> {
     let priority = lowered_priority();
-    let lower = move || set_priority(priority);
+    let lower = move || stand_back(priority);
     Builder::new_multi_thread()
         .worker_threads(threads(available_parallelism()?))
         .thread_name("background")
@@ -50,7 +53,7 @@ pub async fn starting_on<T>(runtime: &Handle, work: impl Future<Output = T>) -> 
 pub fn starting_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let priority = lowered_priority();
     let run = || {
-        set_priority(priority);
+        stand_back(priority);
         work()
     };
     match std::thread::scope(|scope| scope.spawn(run).join()) {
@@ -65,11 +68,14 @@ fn lowered_priority() -> rustix::io::Result<i32> {
     Ok((getpriority_process(None)? + NICE).min(LOWEST))
 }
 
-/// On Linux this is the calling thread's own priority; lowering it is always
+/// On Linux all of this is the calling thread's own; lowering it is always
 /// allowed.
-fn set_priority(priority: rustix::io::Result<i32>) {
+fn stand_back(priority: rustix::io::Result<i32>) {
     if let Err(error) = priority.and_then(|priority| setpriority_process(None, priority)) {
         tracing::warn!(%error, "background threads run at full priority");
+    }
+    if let Err(error) = slice::set(Duration::ZERO) {
+        tracing::debug!(%error, "background threads keep their slices");
     }
 }
 

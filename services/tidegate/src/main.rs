@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use tidegate_runtime::telemetry::{self, Logs, TelemetryError};
-use tidegate_runtime::{file_handles, memory};
+use tidegate_runtime::{file_handles, memory, slice};
 
 use cli::{Cli, Command, ConfigCommand, Configured, Mad};
 use config::Config;
@@ -71,10 +71,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let selection = target.selection();
             selection.check(&config)?;
             let small = selection.is_small().then(small::begin);
-            let no_large_pages = if small.is_some() { Ok(()) } else { memory::take_no_more_large_pages() };
             let logs = start_logs(&config)?;
-            if let Err(error) = no_large_pages {
-                tracing::debug!(%error, "some memory is taken in large pages");
+            if small.is_none() {
+                answer_soon();
             }
             raise_file_handles(&config);
             let failpoint = failpoints::from_environment()?;
@@ -83,6 +82,16 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             background.shutdown_background();
             ended
         }
+    }
+}
+
+/// Of a server: what keeps answers waiting and is the kernel's. Before all threads, which inherit it.
+fn answer_soon() {
+    if let Err(error) = memory::take_no_more_large_pages() {
+        tracing::debug!(%error, "some memory is taken in large pages");
+    }
+    if let Err(error) = slice::set(slice::SHORTEST) {
+        tracing::debug!(%error, "a thread that wakes up may wait for a core");
     }
 }
 

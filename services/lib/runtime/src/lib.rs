@@ -12,6 +12,7 @@ pub mod memory;
 pub mod process_metrics;
 pub mod server;
 pub mod shutdown;
+pub mod slice;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;

@@ -38,3 +38,16 @@ fn threads_for_blocking_work_are_not_lowered_twice() {
     assert_eq!(nice, lowered());
     background.shutdown_background();
 }
+
+#[test]
+fn threads_of_the_background_give_up_their_cores_to_those_that_started_them() {
+    let kernels_own = std::thread::spawn(|| slice::get().unwrap()).join().unwrap();
+    let inherited = std::thread::spawn(|| {
+        slice::set(slice::SHORTEST).unwrap();
+        let background = runtime().unwrap();
+        let of_task = background.block_on(async { tokio::spawn(async { slice::get().unwrap() }).await.unwrap() });
+        background.shutdown_background();
+        (of_task, starting_threads(|| std::thread::spawn(|| slice::get().unwrap()).join().unwrap()))
+    });
+    assert_eq!(inherited.join().unwrap(), (kernels_own, kernels_own));
+}
