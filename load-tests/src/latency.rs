@@ -34,6 +34,9 @@ pub struct Schedule {
     /// How long the schedule goes on.
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     pub duration: Duration,
+    /// How long the same goes on before, uncounted: until servers have compiled what they run and each series is known.
+    #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
+    pub warm_up: Duration,
     /// Keep the thread that sends on this core; the server has all of them.
     #[arg(long)]
     pub core: Option<usize>,
@@ -43,10 +46,17 @@ pub struct Schedule {
 /// when they leave.
 const ENCODING_MS: u64 = 200;
 
+/// Before the schedule's begin, for opening connections: none may wait for as long as a server keeps one that is silent.
+const CONNECTING: Duration = Duration::from_secs(5);
+
 impl Schedule {
     /// How long after the call of [`run`] the first request leaves.
     pub fn lead(&self) -> Duration {
-        Duration::from_millis(self.duration.as_secs() * ENCODING_MS)
+        Duration::from_millis(self.seconds() * ENCODING_MS)
+    }
+
+    fn seconds(&self) -> u64 {
+        self.warm_up.as_secs() + self.duration.as_secs()
     }
 }
 
@@ -57,7 +67,7 @@ pub struct Answered {
     /// connection was late.
     pub lateness: Latencies,
     pub busy_answers: u64,
-    /// In the order of the schedule.
+    /// In the order of the schedule, without the warm-up.
     pub exchanges: Vec<Exchange>,
     /// Unix time of the schedule's begin.
     pub begin_us: u128,
@@ -97,7 +107,6 @@ struct Ticket {
 pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed: u64) -> anyhow::Result<Answered> {
     let start_ms = now_ms() + i64::try_from(schedule.lead().as_millis())?;
     let bodies = encode(target, schedule, connections, seed, start_ms)?;
-    let (before, stolen_before) = (Snapshot::read(&target.metrics).await?, process::stolen_seconds()?);
     let lead = u64::try_from(start_ms - now_ms()).ok().context("encoding took longer than was thought")?;
     let begin = Instant::now() + Duration::from_millis(lead);
     let begin_us = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() + u128::from(lead) * 1_000;
@@ -110,14 +119,20 @@ pub async fn run(target: &Target, schedule: &Schedule, connections: usize, seed:
         let _ = sent.send(send_alone(core, send(doors, bodies, connections, begin, period)));
     };
     std::thread::Builder::new().name("sender".to_owned()).spawn(sending)?;
-    let (times, busy_answers) = outcome.await??;
-    let wall = begin.elapsed();
+    let counted = begin + Duration::from_secs(schedule.warm_up.as_secs());
+    let warm = async {
+        tokio::time::sleep_until(counted.into()).await;
+        anyhow::Ok((Snapshot::read(&target.metrics).await?, process::stolen_seconds()?))
+    };
+    let all_sent = async { outcome.await? };
+    let ((before, stolen_before), (times, busy_answers)) = tokio::try_join!(warm, all_sent)?;
+    let wall = counted.elapsed();
     let stolen_seconds = process::stolen_seconds()? - stolen_before;
     let stages = Snapshot::read(&target.metrics).await?.since(&before);
     let after = |time: Instant| time.duration_since(begin);
     let exchange =
         |[due, left, answered]: Times| Exchange { due: after(due), left: after(left), answered: after(answered) };
-    let mut exchanges: Vec<Exchange> = times.into_iter().map(exchange).collect();
+    let mut exchanges: Vec<Exchange> = times.into_iter().filter(|[due, ..]| *due >= counted).map(exchange).collect();
     exchanges.sort_unstable();
     let (mut latencies, mut lateness) = (Latencies::default(), Latencies::default());
     for exchange in &exchanges {
@@ -162,6 +177,9 @@ async fn send(
     begin: Instant,
     period: Duration,
 ) -> anyhow::Result<(Vec<Times>, u64)> {
+    if let Some(connecting) = begin.checked_sub(CONNECTING) {
+        tokio::time::sleep_until(connecting.into()).await;
+    }
     let mut workers = tokio::task::JoinSet::new();
     let mut queues = Vec::new();
     for index in 0..connections {
@@ -199,7 +217,7 @@ fn encode(
     seed: u64,
     start_ms: i64,
 ) -> anyhow::Result<Vec<Bytes>> {
-    let seconds = u32::try_from(schedule.duration.as_secs())?;
+    let seconds = u32::try_from(schedule.seconds())?;
     let clients = schedule.rate as usize;
     let shape = Shape {
         series: clients * schedule.samples,
