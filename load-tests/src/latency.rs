@@ -66,6 +66,7 @@ pub struct Answered {
     /// How long after it was due a request left: a share of its latency that is this program's own, unless the answer before it on the
     /// connection was late.
     pub lateness: Latencies,
+    /// Those of the warm-up too.
     pub busy_answers: u64,
     /// In the order of the schedule, without the warm-up.
     pub exchanges: Vec<Exchange>,

@@ -27,7 +27,7 @@ const NO_FLAGS: c_int = 0;
 /// When the kernel, or what the process is kept in, forbids it.
 pub fn set(slice: Duration) -> io::Result<()> {
     let mut attributes = read()?;
-    if ![SCHED_OTHER, SCHED_BATCH].contains(&c_int::try_from(attributes.sched_policy).unwrap_or(-1)) {
+    if !matches!(attributes.sched_policy.cast_signed(), SCHED_OTHER | SCHED_BATCH) {
         return Ok(());
     }
     attributes.sched_runtime = u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX);
