@@ -74,9 +74,15 @@ pub struct Config {
     pub session_timeout_ms: u64,
     /// Pause between two looks at the topics: their identity, their leaders.
     pub check_interval_ms: u64,
-    /// Records on their way to the brokers, per topic; more are refused.
+    /// Of a topic, each with a share of its partitions and a connection of its
+    /// own to each broker. A broker takes the requests of a connection one after
+    /// another, and each request has the records of one partition: a single
+    /// producer's appends to many partitions of a broker wait for each other.
+    pub producers: u16,
+    /// Records on their way to the brokers, per topic, shared out evenly among
+    /// its producers; more are refused.
     pub queue_records: usize,
-    /// The same in bytes.
+    /// The same in bytes. A producer's share must hold the largest record.
     pub queue_bytes: usize,
     /// Read ahead, per partition; exceeded by one batch at most.
     pub prefetch_bytes: usize,
@@ -126,6 +132,7 @@ impl Default for Config {
             request_timeout_ms: 5_000,
             session_timeout_ms: 10_000,
             check_interval_ms: 1_000,
+            producers: 3,
             queue_records: 100_000,
             queue_bytes: 64 << 20,
             prefetch_bytes: 2 << 20,
@@ -186,6 +193,7 @@ impl Config {
             ("request_timeout_ms", self.request_timeout_ms),
             ("session_timeout_ms", self.session_timeout_ms),
             ("check_interval_ms", self.check_interval_ms),
+            ("producers", self.producers.into()),
             ("queue_records", self.queue_records as u64),
             ("queue_bytes", self.queue_bytes as u64),
             ("prefetch_bytes", self.prefetch_bytes as u64),
@@ -199,8 +207,8 @@ impl Config {
         if !(1_000..=512 << 20).contains(&self.max_record_bytes) {
             return wrong("max_record_bytes", "must lie between 1,000 bytes and 512 MiB".to_owned());
         }
-        if self.queue_bytes < self.max_record_bytes {
-            return wrong("queue_bytes", "must hold a record of max_record_bytes".to_owned());
+        if self.queue_bytes / usize::from(self.producers) < self.max_record_bytes {
+            return wrong("queue_bytes", "must hold a record of max_record_bytes for each of the producers".to_owned());
         }
         Ok(())
     }
@@ -299,8 +307,9 @@ impl Config {
         set(&mut client, "linger.ms", self.linger_ms);
         set(&mut client, "delivery.timeout.ms", self.delivery_timeout_ms);
         set(&mut client, "message.max.bytes", self.max_batch_bytes());
-        set(&mut client, "queue.buffering.max.messages", self.queue_records);
-        set(&mut client, "queue.buffering.max.kbytes", self.queue_bytes.div_ceil(1024));
+        let producers = usize::from(self.producers);
+        set(&mut client, "queue.buffering.max.messages", self.queue_records.div_ceil(producers));
+        set(&mut client, "queue.buffering.max.kbytes", self.queue_bytes.div_ceil(producers * 1024));
         client
     }
 

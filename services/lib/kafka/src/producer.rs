@@ -7,8 +7,10 @@
 //! earlier one ran into the delivery time-out a moment before; none is queued
 //! after one that was refused.
 //!
-//! One producer a topic, so that live windows, which come in bursts, neither
-//! fill the queue of the pushes nor stand before them.
+//! Each topic has producers of its own, so that live windows, which come in
+//! bursts, neither fill the queue of the pushes nor stand before them. It has
+//! several, since one waits for a broker's answer to one partition before it
+//! sends much of the next; a partition always goes by the same one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,13 +34,17 @@ use crate::metrics::Metrics;
 
 type Inner = ThreadedProducer<Deliveries>;
 
+/// The library's producer that works now.
+type Lane = RwLock<Arc<Inner>>;
+
 pub(crate) struct Producer {
     config: Config,
     topic: Topic,
     name: String,
     clock: Arc<BrokerClock>,
     metrics: Metrics,
-    inner: RwLock<Arc<Inner>>,
+    /// Not empty; partitions take them by turns.
+    lanes: Vec<Lane>,
 }
 
 /// Takes delivery reports.
@@ -162,9 +168,10 @@ impl ProducerContext for Deliveries {
 
 impl Producer {
     pub fn new(config: &Config, topic: Topic, clock: Arc<BrokerClock>, metrics: Metrics) -> Result<Self, OpenError> {
-        let inner = make(config, topic, &clock, &metrics).map_err(OpenError::client)?;
+        let lane = |_| make(config, topic, &clock, &metrics).map(|inner| Lane::new(Arc::new(inner)));
+        let lanes = (0..config.producers).map(lane).collect::<Result<_, _>>().map_err(OpenError::client)?;
         let (config, name) = (config.clone(), config.topic_name(topic));
-        Ok(Self { config, topic, name, clock, metrics, inner: RwLock::new(Arc::new(inner)) })
+        Ok(Self { config, topic, name, clock, metrics, lanes })
     }
 
     /// The caller has made sure that the partitions exist.
@@ -186,10 +193,10 @@ impl Producer {
     }
 
     fn send(&self, records: &[(u16, Bytes)]) -> Result<oneshot::Receiver<Answer>, LogError> {
-        let inner = self.working()?;
         let (call, answered) = Call::new(records.len());
         let sent_ms = self.clock.local_ms();
         for (at, (partition, payload)) in records.iter().enumerate() {
+            let inner = self.working(*partition)?;
             let ticket = Box::new(Ticket { call: Arc::clone(&call), at, partition: *partition, sent_ms });
             let record = BaseRecord::<(), [u8], _>::with_opaque_to(&self.name, ticket);
             let record = record.partition((*partition).into()).payload(payload.as_ref());
@@ -201,13 +208,18 @@ impl Producer {
         Ok(answered)
     }
 
-    /// A producer that works; a new one where the library has given up.
-    fn working(&self) -> Result<Arc<Inner>, LogError> {
-        let inner = Arc::clone(&self.inner.read());
+    fn lane(&self, partition: u16) -> &Lane {
+        &self.lanes[usize::from(partition) % self.lanes.len()]
+    }
+
+    /// The partition's producer; a new one where the library has given up.
+    fn working(&self, partition: u16) -> Result<Arc<Inner>, LogError> {
+        let lane = self.lane(partition);
+        let inner = Arc::clone(&lane.read());
         if !inner_context(&inner).is_broken.load(Ordering::Acquire) {
             return Ok(inner);
         }
-        let mut place = self.inner.write();
+        let mut place = lane.write();
         if inner_context(&place).is_broken.load(Ordering::Acquire) {
             let fresh = make(&self.config, self.topic, &self.clock, &self.metrics)
                 .map_err(|error| LogError::Unavailable(brief(&error)))?;

@@ -25,10 +25,12 @@ fn what_cannot_work_is_refused_by_name() {
     assert_eq!(refused(|config| config.prefix = "a/b".to_owned()), "prefix");
     assert_eq!(refused(|config| config.min_insync_replicas = 4), "min_insync_replicas");
     assert_eq!(refused(|config| config.partitions = 0), "partitions");
+    assert_eq!(refused(|config| config.producers = 0), "producers");
     assert_eq!(refused(|config| config.queue_records = 0), "queue_records");
     assert_eq!(refused(|config| config.delivery_timeout_ms = 0), "delivery_timeout_ms");
     assert_eq!(refused(|config| config.max_record_bytes = 10), "max_record_bytes");
     assert_eq!(refused(|config| config.queue_bytes = 1 << 20), "queue_bytes");
+    assert_eq!(refused(|config| config.producers = 9), "queue_bytes");
     assert_eq!(refused(|config| config.user = "tidegate".to_owned()), "user");
     assert_eq!(refused(|config| config.password_env = "KAFKA_PASSWORD".to_owned()), "user");
     assert_eq!(refused(|config| config.tls.ca_path = Some("/ca.pem".into())), "tls.ca_path");
@@ -76,6 +78,15 @@ fn an_acknowledgement_means_all_copies_in_order() {
 }
 
 #[test]
+fn producers_share_the_queue() {
+    let of = |producers| Config { producers, ..Config::default() }.producer();
+    assert_eq!(of(1).get("queue.buffering.max.messages"), Some("100000"));
+    assert_eq!(of(1).get("queue.buffering.max.kbytes"), Some("65536"));
+    assert_eq!(of(4).get("queue.buffering.max.messages"), Some("25000"));
+    assert_eq!(of(4).get("queue.buffering.max.kbytes"), Some("16384"));
+}
+
+#[test]
 fn offsets_are_never_chosen_by_the_library() {
     for consumer in [Config::default().reader(), Config::default().member("rollup")] {
         assert_eq!(consumer.get("auto.offset.reset"), Some("error"));
@@ -95,7 +106,7 @@ fn the_library_takes_every_configuration() {
 fn a_response_with_the_largest_batch_is_taken() {
     let number = |client: &ClientConfig, key| client.get(key).and_then(|value| value.parse::<usize>().ok());
     for max_record_bytes in [1_000, 8 << 20, 512 << 20] {
-        let config = Config { max_record_bytes, queue_bytes: 1 << 30, ..named() };
+        let config = Config { max_record_bytes, queue_bytes: 3 << 29, ..named() };
         config.check().expect("in range");
         let reader = config.reader();
         let (fetch, receive) = (number(&reader, "fetch.max.bytes"), number(&reader, "receive.message.max.bytes"));

@@ -65,7 +65,8 @@ async fn a_producer_that_has_given_up_is_replaced() {
     let config = Config {
         brokers: brokers.split(',').map(str::to_owned).collect(),
         prefix: format!("test-replaced-{}-", std::process::id()),
-        partitions: 1,
+        partitions: 4,
+        producers: 2,
         replication: 1,
         min_insync_replicas: 1,
         ..Config::default()
@@ -73,10 +74,17 @@ async fn a_producer_that_has_given_up_is_replaced() {
     let metrics = Metrics::default();
     let log = crate::KafkaLog::open(config, None, metrics.clone()).await.expect("the log opens");
     let producer = log.producers.get(Topic::MetricsRaw);
-    let append = async |text: &'static str| producer.append(vec![(0, Bytes::from_static(text.as_bytes()))]).await;
-    assert_eq!(append("before").await.expect("appended")[0].offset, 0);
-    inner_context(&producer.inner.read()).is_broken.store(true, Ordering::Release);
-    assert_eq!(append("after").await.expect("appended")[0].offset, 1);
-    assert_eq!(append("later").await.expect("appended")[0].offset, 2);
+    let append = async |partition| {
+        let appended = producer.append(vec![(partition, Bytes::from_static(b"a record"))]).await;
+        appended.expect("appended")[0].offset
+    };
+    let of = |partition| Arc::as_ptr(&producer.lane(partition).read());
+    let before = [of(0), of(1)];
+    assert_eq!([of(2), of(3)], before, "partitions take them by turns");
+    assert_eq!([append(0).await, append(1).await], [0, 0]);
+    inner_context(&producer.lane(0).read()).is_broken.store(true, Ordering::Release);
+    assert_eq!([append(0).await, append(1).await, append(2).await], [1, 1, 0]);
+    assert_eq!([append(0).await, append(1).await, append(2).await], [2, 2, 1]);
     assert_eq!(metrics.producers_replaced.get(), 1, "once");
+    assert!(of(0) != before[0] && of(1) == before[1], "the other one works on");
 }

@@ -40,7 +40,7 @@ async fn a_full_queue_is_overload_and_passes() {
     let Some(brokers) = stack::kafka("a_full_queue_is_overload_and_passes") else { return };
     let mut config = config(&brokers, 1);
     // Long enough for all calls to meet in the queue.
-    (config.queue_records, config.linger_ms) = (10, 2_000);
+    (config.producers, config.queue_records, config.linger_ms) = (1, 10, 2_000);
     let log = open(&config).await;
     let texts: Vec<String> = (0..30).map(|n| n.to_string()).collect();
     let results = futures::future::join_all(texts.iter().map(|text| append(&log, 0, text))).await;
@@ -55,7 +55,7 @@ async fn a_full_queue_is_overload_and_passes() {
 async fn after_a_refusal_no_later_record_of_the_call_is_stored() {
     let Some(brokers) = stack::kafka("after_a_refusal_no_later_record_of_the_call_is_stored") else { return };
     let mut config = config(&brokers, 2);
-    (config.queue_records, config.linger_ms) = (3, 500);
+    (config.producers, config.queue_records, config.linger_ms) = (1, 3, 500);
     let log = open(&config).await;
     let record = |n: u8| (u16::from(n % 2), Bytes::from(vec![n]));
     let refused = log.append(RAW, (0..8).map(record).collect()).await;
