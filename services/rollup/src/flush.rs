@@ -127,7 +127,7 @@ impl Flusher {
             Writing::Together => 0,
             Writing::Apart => context.config.flush_spread_ms,
         };
-        Pace::new(rows, Duration::from_millis(spread_ms))
+        Pace::new(rows, Duration::from_millis(spread_ms), self.source.partition)
     }
 
     async fn write_rows(&self, rows: Vec<Row>, pace: &mut Pace, closed_at: Instant) -> Result<(), Error> {

@@ -4,12 +4,16 @@
 
 use std::time::Duration;
 
-/// Fewer, larger writes than one each millisecond do as well.
-const STEP: Duration = Duration::from_millis(10);
+/// Rows that fall due within it go together, since they share requests.
+const STEP: Duration = Duration::from_millis(250);
+/// Fractions of its multiples lie far apart from each other.
+const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_9;
 
 pub(crate) struct Pace {
     rows: usize,
     spread: Duration,
+    /// Age of the first step.
+    begin: Duration,
     written: usize,
 }
 
@@ -22,9 +26,12 @@ pub(crate) enum Next {
 }
 
 impl Pace {
-    /// For a flush of `rows`; without a `spread` all are due at once.
-    pub fn new(rows: usize, spread: Duration) -> Self {
-        Self { rows, spread, written: 0 }
+    /// For a flush of `rows`; without a `spread` all are due at once. Partitions
+    /// close at the same moment: `turn` tells them apart, so that their steps
+    /// are not.
+    pub fn new(rows: usize, spread: Duration, turn: u16) -> Self {
+        let begin = STEP.mul_f64((f64::from(turn) * GOLDEN_RATIO).fract());
+        Self { rows, spread, begin, written: 0 }
     }
 
     /// Of the rows that are left, `age` after the flush began.
@@ -33,17 +40,24 @@ impl Pace {
         if age >= self.spread {
             return Next::Write(left);
         }
-        let passed = age.as_secs_f64() / self.spread.as_secs_f64();
-        let due = (self.rows as f64 * passed) as usize + 1;
-        match due.saturating_sub(self.written).min(left) {
-            0 => Next::Wait(self.due_at(self.written).saturating_sub(age).max(STEP)),
+        let Some(since) = age.checked_sub(self.begin) else { return Next::Wait(self.begin - age) };
+        let step = since.as_millis() / STEP.as_millis();
+        match self.due(step).saturating_sub(self.written).min(left) {
+            0 => Next::Wait(self.at(step + 1).saturating_sub(age)),
             now => Next::Write(now),
         }
     }
 
-    /// Age at which the row after so many is due.
-    fn due_at(&self, rows: usize) -> Duration {
-        self.spread.mul_f64(rows as f64 / self.rows.max(1) as f64)
+    /// Age at which a step is reached.
+    fn at(&self, step: u128) -> Duration {
+        self.begin + STEP * u32::try_from(step).unwrap_or(u32::MAX)
+    }
+
+    /// Rows that are due by then, those written included: all at the last step
+    /// within the time.
+    fn due(&self, step: u128) -> usize {
+        let steps = (self.spread.as_millis() / STEP.as_millis()).max(1);
+        (self.rows as u128 * (step + 1)).div_ceil(steps).min(self.rows as u128) as usize
     }
 
     pub fn wrote(&mut self, rows: usize) {

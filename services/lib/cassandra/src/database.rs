@@ -33,7 +33,7 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 const PAGE_ROWS: i32 = 2_000;
 
 pub(crate) struct Database {
-    session: Session,
+    pub session: Session,
     keyspace: String,
     /// Of writes and of reads, so that neither waits for the other.
     writes: Semaphore,
@@ -99,8 +99,15 @@ impl Database {
     }
 
     pub async fn execute(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<(), StoreError> {
-        let request = || self.session.execute_unpaged(statement, &values);
-        self.persist(&self.writes, &self.metrics.write_seconds, request).await.map(drop)
+        self.persist_write(|| self.session.execute_unpaged(statement, &values)).await.map(drop)
+    }
+
+    /// As [`Database::persist`], among the writes.
+    pub async fn persist_write<T, F: Future<Output = Result<T, ExecutionError>>>(
+        &self,
+        request: impl FnMut() -> F,
+    ) -> Result<T, StoreError> {
+        self.persist(&self.writes, &self.metrics.write_seconds, request).await
     }
 
     /// All rows, fetched in pages.

@@ -4,9 +4,10 @@
 //! says which (`versions.rs`), so any number of owners may write at once. Rows expire by
 //! themselves (`retention.rs`).
 //!
-//! Absent on purpose: lightweight transactions, but for the partition count and migrations; batches, since one flush writes one
-//! row a partition; a cache of rows.
+//! Absent on purpose: lightweight transactions, but for the partition count and migrations; batches that promise more than their
+//! rows do, as logged ones; a cache of rows.
 
+mod batch;
 mod config;
 mod connect;
 mod database;
@@ -24,6 +25,7 @@ mod state;
 mod store;
 mod tls;
 mod versions;
+mod write;
 
 pub use config::{Config, Consistency, Retention};
 pub use database::Clock;

@@ -39,11 +39,7 @@ impl Metrics {
             "Requests that failed for as long as retry_for_ms, or in a way that no retry mends",
             metrics.given_up.clone(),
         );
-        registry.register(
-            "noted_series",
-            "Series noted as having rows in an hour, one request each",
-            metrics.noted_series.clone(),
-        );
+        registry.register("noted_series", "Series noted as having rows in an hour", metrics.noted_series.clone());
         registry.register(
             "unreadable_chunks",
             "Rows stored without their totals of a minute, as their chunk cannot be read",
@@ -51,7 +47,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "write_duration",
-            "Cassandra's time to answer a write, from its leaving; of each attempt, failed ones included",
+            "Cassandra's time to answer a write of one or more rows, from its leaving; of each attempt, failed ones included",
             Unit::Seconds,
             metrics.write_seconds.clone(),
         );

@@ -18,8 +18,10 @@ use tidegate_model::{MetricId, Row, RowKey, SourceId, TenantId};
 use crate::config::Retention;
 use crate::database::{Database, each};
 use crate::error::OpenError;
+use crate::metrics::Metrics;
 use crate::seen::Seen;
 use crate::versions;
+use crate::write::Write;
 
 use minute::Minutes;
 use scan::{Hours, Note};
@@ -75,50 +77,43 @@ impl Rows {
             let lasting = notes.iter().filter(|note| self.retention.noted_once(note.hour, now_ms));
             self.seen.add(lasting.map(|note| (note.hour, note.tenant, note.metric_id)));
         }
-        each(&rows, database.write_concurrency, |row| self.write_one(database, row, now_ms)).await.map(drop)
+        let mut writes = Vec::with_capacity(rows.len() * 2);
+        for row in &rows {
+            self.add(&mut writes, row, now_ms, &database.metrics);
+        }
+        database.write_all(writes).await
     }
 
-    async fn write_one(&self, database: &Database, row: &Row, now_ms: i64) -> Result<(), StoreError> {
+    fn add<'a>(&'a self, writes: &mut Vec<Write<'a>>, row: &'a Row, now_ms: i64, metrics: &Metrics) {
         let Row { key, samples, chunk } = row;
         let hour = key.minute / MINUTES_PER_HOUR;
         let timestamp = versions::of_row(key, *samples);
-        let id = key.metric_id.to_be_bytes();
-        let place = (key.tenant.as_str(), id.as_slice(), (key.minute / MINUTES_PER_DAY) as i32);
-        let within = (
+        let values = (
+            key.tenant.as_str(),
+            key.metric_id.to_be_bytes(),
+            (key.minute / MINUTES_PER_DAY) as i32,
             key.minute as i32,
             key.source.epoch as i64,
             i32::from(key.source.partition),
             key.era as i32,
             key.fragment as i32,
-        );
-        let ttl = self.retention.rows_5s_seconds(hour, now_ms);
-        let values = (
-            place.0,
-            place.1,
-            place.2,
-            within.0,
-            within.1,
-            within.2,
-            within.3,
-            within.4,
             *samples as i32,
             &chunk[..],
             timestamp,
-            ttl,
+            self.retention.rows_5s_seconds(hour, now_ms),
         );
-        database.execute(&self.insert, values).await?;
+        writes.push(Write::new(&self.insert, values, key.tenant.as_str().len() + chunk.len()));
         if self.retention.rows_1m_days == 0 {
-            return Ok(());
+            return;
         }
         match decode_chunk(key.minute, chunk) {
             Ok(decoded) => {
                 let ttl = self.retention.rows_1m_seconds(hour, now_ms);
-                self.minutes.write(database, key, &decoded.totals, timestamp, ttl).await
+                self.minutes.add(writes, key, &decoded.totals, timestamp, ttl);
             }
             Err(error) => {
-                database.metrics.unreadable_chunks.inc();
+                metrics.unreadable_chunks.inc();
                 tracing::warn!(%error, metric_id = %key.metric_id, "a row whose totals cannot be read");
-                Ok(())
             }
         }
     }

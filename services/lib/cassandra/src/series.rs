@@ -13,6 +13,7 @@ use crate::config::Retention;
 use crate::database::{Database, corrupt, each};
 use crate::error::OpenError;
 use crate::rows::metric_id;
+use crate::write::Write;
 
 pub(crate) struct Series {
     insert: PreparedStatement,
@@ -72,17 +73,18 @@ impl Series {
                 self.listed.lock().insert(day);
             }
         }
-        each(&rows, database.write_concurrency, |row| self.write_one(database, row, now_ms)).await.map(drop)
+        database.write_all(rows.iter().map(|row| self.of_day(row, now_ms)).collect()).await
     }
 
-    async fn write_one(&self, database: &Database, row: &SeriesRow, now_ms: i64) -> Result<(), StoreError> {
-        let id = row.metric_id.to_be_bytes();
+    fn of_day<'a>(&'a self, row: &'a SeriesRow, now_ms: i64) -> Write<'a> {
         let labels: BTreeMap<&str, &str> = row.labels.iter().collect();
         let (shard, day, tenant) = (i32::from(row.shard), row.day as i32, row.tenant.as_str());
+        let variable_bytes =
+            tenant.len() + row.labels.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         // As what says that the day's last hour has rows.
         let ttl = self.retention.note_seconds((row.day + 1) * HOURS_PER_DAY - 1, now_ms);
-        let values = (shard, day, id.as_slice(), tenant, kind_name(row.kind), labels, ttl);
-        database.execute(&self.insert, values).await
+        let id = row.metric_id.to_be_bytes();
+        Write::new(&self.insert, (shard, day, id, tenant, kind_name(row.kind), labels, ttl), variable_bytes)
     }
 
     /// As [`tidegate_hotstore::HotStore::read_series`].

@@ -2,12 +2,12 @@
 
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlTimestamp, CqlValue, MaybeUnset};
-use tidegate_hotstore::StoreError;
 use tidegate_model::time::{HOURS_PER_DAY, MINUTES_PER_HOUR};
 use tidegate_model::{RowKey, Window, WindowValue};
 
 use crate::database::Database;
 use crate::error::OpenError;
+use crate::write::Write;
 
 const MINUTES_PER_WEEK: u32 = 7 * HOURS_PER_DAY * MINUTES_PER_HOUR;
 
@@ -26,23 +26,15 @@ impl Minutes {
         Ok(Self { insert: database.prepare(INSERT).await? })
     }
 
-    pub async fn write(
-        &self,
-        database: &Database,
-        key: &RowKey,
-        totals: &[Window],
-        timestamp: i64,
-        ttl: i32,
-    ) -> Result<(), StoreError> {
+    pub fn add<'a>(&'a self, writes: &mut Vec<Write<'a>>, key: &RowKey, totals: &[Window], timestamp: i64, ttl: i32) {
         for total in totals {
             let mut values = place(key);
             values.extend(columns(&total.value));
             values.extend([CqlValue::BigInt(timestamp), CqlValue::Int(ttl)].map(Some));
             let values: Vec<_> =
                 values.into_iter().map(|value| value.map_or(MaybeUnset::Unset, MaybeUnset::Set)).collect();
-            database.execute(&self.insert, values).await?;
+            writes.push(Write::new(&self.insert, values, key.tenant.as_str().len()));
         }
-        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use tidegate_model::{MetricId, Row, RowKey, TenantId};
 use super::{MINUTES_PER_DAY, Rows};
 use crate::database::{Database, corrupt, each};
 use crate::error::OpenError;
+use crate::write::Write;
 
 /// Series that one call reads at most; each has about 60 rows an hour.
 const SERIES: i32 = 256;
@@ -56,13 +57,13 @@ impl Hours {
         for ((shard, hour), ttl) in hours {
             database.execute(&self.insert_hour, (i32::from(shard), hour as i32, ttl)).await?;
         }
-        each(notes, database.write_concurrency, |note| self.note_one(database, note)).await.map(drop)
+        database.write_all(notes.iter().map(|note| self.of_series(note)).collect()).await
     }
 
-    async fn note_one(&self, database: &Database, note: &Note<'_>) -> Result<(), StoreError> {
-        let bytes = note.metric_id.to_be_bytes();
+    fn of_series<'a>(&'a self, note: &Note<'a>) -> Write<'a> {
         let (shard, hour, tenant) = (i32::from(note.shard), note.hour as i32, note.tenant.as_str());
-        database.execute(&self.insert_series, (shard, hour, bytes.as_slice(), tenant, note.ttl)).await
+        let values = (shard, hour, note.metric_id.to_be_bytes(), tenant, note.ttl);
+        Write::new(&self.insert_series, values, tenant.len())
     }
 
     /// Hours that have rows of the shard, ascending.

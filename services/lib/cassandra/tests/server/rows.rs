@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use scylla::value::CqlTimestamp;
 use tidegate_cassandra::{CassandraStore, Config, Metrics, Retention, migrate};
 use tidegate_hotstore::HotStore;
@@ -58,6 +60,38 @@ async fn totals_can_be_summed_without_tidegate() {
     let answer = session.query_unpaged(select, (week,)).await.expect("answered").into_rows_result().expect("rows");
     let written: (Option<i64>, Option<i64>, Option<i64>) = answer.single_row().expect("one row");
     assert_eq!(written, (None, Some(minute_start_ms(MINUTE) * 1_000 + 60), None));
+    clean_up(&config).await;
+}
+
+/// Of writes, so far.
+fn requests(registry: &Registry) -> u32 {
+    let mut text = String::new();
+    encode(&mut text, registry).expect("encoded");
+    let count = text.lines().find_map(|line| line.strip_prefix("tidegate_cassandra_write_duration_seconds_count "));
+    count.and_then(|count| count.parse().ok()).expect("a count")
+}
+
+#[tokio::test]
+async fn rows_share_requests() {
+    let Some(config) = config("requests of several rows on Cassandra") else { return };
+    migrate(&config).await.expect("the tables are made");
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let opened = CassandraStore::open_with_clock(&config, metrics, clock(MINUTE + 120).1).await;
+    let store = opened.expect("the store opens");
+    store.partition_count(PARTITIONS).await.expect("partition_count");
+    let (rows, before) = ((1..=300).map(|id| row(id, MINUTE, 60)).collect::<Vec<_>>(), requests(&registry));
+    store.write_rows(rows.clone()).await.expect("write_rows");
+    // Ten rows, of windows and of totals, each; the shards' lists of series besides.
+    let made = requests(&registry) - before;
+    assert!((60..100).contains(&made), "{made}");
+    let ids: Vec<MetricId> = (1..=300).map(MetricId).collect();
+    let found = store.read_rows(&TenantId::default(), &ids, MINUTE..MINUTE + 1).await.expect("read_rows");
+    assert_eq!(found, rows);
+    let select = "SELECT count(*), sum(count) FROM rollup_1m";
+    let answer = cqlsh(&config).await.query_unpaged(select, ()).await.expect("answered");
+    let totals: (i64, i64) = answer.into_rows_result().expect("rows").single_row().expect("one row");
+    assert_eq!(totals, (300, 300 * 60));
     clean_up(&config).await;
 }
 
