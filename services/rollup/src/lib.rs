@@ -72,7 +72,7 @@ impl Default for Config {
             flush_batch_rows: 20_000,
             flush_parallel: 2,
             flush_paced_ms: 5_000,
-            flush_spread_ms: 10_000,
+            flush_spread_ms: 12_000,
         }
     }
 }

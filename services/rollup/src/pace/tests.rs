@@ -27,7 +27,7 @@ fn run(rows: usize, turn: u16, takes: impl Fn(usize) -> Duration) -> Run {
                 age += takes(now);
             }
             Next::Wait(wait) => {
-                assert!(!wait.is_zero() && wait <= STEP, "{wait:?}");
+                assert!(!wait.is_zero() && (wait <= STEP || writes.is_empty()), "{wait:?}");
                 age += wait;
             }
         }
@@ -36,38 +36,41 @@ fn run(rows: usize, turn: u16, takes: impl Fn(usize) -> Duration) -> Run {
 }
 
 #[test]
-fn a_few_rows_go_one_by_one_over_the_whole_time() {
+fn a_few_rows_go_one_by_one_over_the_time() {
     for turn in 0..12 {
-        let Run { end, .. } = run(20, turn, |_| Duration::ZERO);
-        assert_eq!(run(20, turn, |_| Duration::ZERO).sizes(), [1; 20]);
-        assert!(end >= SPREAD * 9 / 10 && end < SPREAD, "{end:?}");
+        let few = run(20, turn, |_| Duration::ZERO);
+        assert_eq!(few.sizes(), [1; 20]);
+        let took = few.end - few.writes[0].0;
+        assert!(took >= SPREAD * 7 / 10 && few.end < SPREAD, "{took:?} until {:?}", few.end);
     }
 }
 
 #[test]
 fn many_rows_go_in_equal_steps() {
-    let many = run(100_000, 5, |_| Duration::ZERO);
-    let largest = many.sizes().into_iter().max().expect("some");
-    assert!(largest == 2_500, "{largest}");
-    assert!(many.end >= SPREAD * 9 / 10 && many.end < SPREAD, "{:?}", many.end);
+    let many = run(90_000, 5, |_| Duration::ZERO);
+    assert_eq!(many.sizes(), [3_000; 30]);
 }
 
 #[test]
 fn partitions_that_close_together_take_turns() {
-    let second = |turn| run(1_000, turn, |_| Duration::ZERO).writes[1].0;
-    let mut at: Vec<Duration> = (0..12).map(second).collect();
-    at.sort_unstable();
-    let closest = at.windows(2).map(|pair| pair[1] - pair[0]).min().expect("some");
-    assert!(closest >= STEP / 24, "{at:?}");
+    let runs: Vec<Run> = (0..12).map(|turn| run(900, turn, |_| Duration::ZERO)).collect();
+    let mut ends: Vec<Duration> = runs.iter().map(|run| run.end).collect();
+    ends.sort_unstable();
+    let closest = ends.windows(2).map(|pair| pair[1] - pair[0]).min().expect("some");
+    assert!(closest >= SPREAD / 100, "{ends:?}");
+    let step = |run: &Run| run.writes[0].0.as_millis() % STEP.as_millis();
+    let mut steps: Vec<u128> = runs.iter().map(step).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    assert_eq!(steps.len(), 12, "steps are not at the same moments either");
 }
 
 #[test]
 fn what_a_slow_write_held_up_comes_with_the_next() {
-    // Of 80 rows two are due at a time: each such write takes long.
+    // Of 60 rows two are due at a time: each such write takes long.
     let stalls = |rows: usize| if rows == 2 { Duration::from_secs(5) } else { Duration::ZERO };
-    let held_up = run(80, 0, stalls);
-    assert_eq!(held_up.sizes(), [2, 40, 2, 36]);
-    assert_eq!(held_up.end, STEP + SPREAD);
+    let held_up = run(60, 0, stalls);
+    assert_eq!(held_up.sizes(), [2, 40, 2, 16]);
 }
 
 #[test]
