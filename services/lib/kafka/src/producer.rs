@@ -34,8 +34,9 @@ use crate::metrics::Metrics;
 
 type Inner = ThreadedProducer<Deliveries>;
 
-/// The library's producer that works now.
-type Lane = RwLock<Arc<Inner>>;
+/// The library's producer that works now; none before the first record, since
+/// each has threads that cost even where nothing is ever appended.
+type Lane = RwLock<Option<Arc<Inner>>>;
 
 pub(crate) struct Producer {
     config: Config,
@@ -168,8 +169,8 @@ impl ProducerContext for Deliveries {
 
 impl Producer {
     pub fn new(config: &Config, topic: Topic, clock: Arc<BrokerClock>, metrics: Metrics) -> Result<Self, OpenError> {
-        let lane = |_| make(config, topic, &clock, &metrics).map(|inner| Lane::new(Arc::new(inner)));
-        let lanes = (0..config.producers).map(lane).collect::<Result<_, _>>().map_err(OpenError::client)?;
+        config.producer().create_native_config().map_err(OpenError::client)?;
+        let lanes = (0..config.producers).map(|_| Lane::default()).collect();
         let (config, name) = (config.clone(), config.topic_name(topic));
         Ok(Self { config, topic, name, clock, metrics, lanes })
     }
@@ -214,21 +215,24 @@ impl Producer {
 
     /// The partition's producer; a new one where the library has given up.
     fn working(&self, partition: u16) -> Result<Arc<Inner>, LogError> {
+        let works = |inner: &&Arc<Inner>| !inner_context(inner).is_broken.load(Ordering::Acquire);
         let lane = self.lane(partition);
-        let inner = Arc::clone(&lane.read());
-        if !inner_context(&inner).is_broken.load(Ordering::Acquire) {
-            return Ok(inner);
+        if let Some(inner) = lane.read().as_ref().filter(works) {
+            return Ok(Arc::clone(inner));
         }
         let mut place = lane.write();
-        if inner_context(&place).is_broken.load(Ordering::Acquire) {
-            let fresh = make(&self.config, self.topic, &self.clock, &self.metrics)
-                .map_err(|error| LogError::Unavailable(brief(&error)))?;
+        if let Some(inner) = place.as_ref().filter(works) {
+            return Ok(Arc::clone(inner));
+        }
+        let fresh = make(&self.config, self.topic, &self.clock, &self.metrics)
+            .map_err(|error| LogError::Unavailable(brief(&error)))?;
+        let fresh = Arc::new(fresh);
+        if let Some(broken) = place.replace(Arc::clone(&fresh)) {
             self.metrics.producers_replaced.inc();
-            let broken = std::mem::replace(&mut *place, Arc::new(fresh));
             // Waits for its thread.
             tokio::task::spawn_blocking(move || drop(broken));
         }
-        Ok(Arc::clone(&place))
+        Ok(fresh)
     }
 }
 

@@ -78,11 +78,15 @@ async fn a_producer_that_has_given_up_is_replaced() {
         let appended = producer.append(vec![(partition, Bytes::from_static(b"a record"))]).await;
         appended.expect("appended")[0].offset
     };
-    let of = |partition| Arc::as_ptr(&producer.lane(partition).read());
+    let of = |partition| producer.lane(partition).read().as_ref().map(Arc::as_ptr);
+    assert_eq!([of(0), of(1)], [None, None], "nothing was appended yet");
+    assert_eq!([append(0).await, append(1).await], [0, 0]);
     let before = [of(0), of(1)];
     assert_eq!([of(2), of(3)], before, "partitions take them by turns");
-    assert_eq!([append(0).await, append(1).await], [0, 0]);
-    inner_context(&producer.lane(0).read()).is_broken.store(true, Ordering::Release);
+    assert!(before[0].is_some() && before[0] != before[1], "{before:?}");
+    let first = producer.lane(0).read().clone().expect("made by the first record");
+    inner_context(&first).is_broken.store(true, Ordering::Release);
+    drop(first);
     assert_eq!([append(0).await, append(1).await, append(2).await], [1, 1, 0]);
     assert_eq!([append(0).await, append(1).await, append(2).await], [2, 2, 1]);
     assert_eq!(metrics.producers_replaced.get(), 1, "once");
